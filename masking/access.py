@@ -1,0 +1,68 @@
+"""What a principal may see, and what is reported of it: the words that `rewriter` and `grants` share.
+
+`grants` makes `Access` values, `rewriter` obeys them; neither package imports the other.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NewType
+
+from masking.names import ColumnName, Principal
+
+Fingerprint = NewType("Fingerprint", str)
+"""Versioned hash of a statement's canonical form without literals, e.g. `v1:9f2c…`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """One live grant (or standing rule) as the hook sees it, already verified.
+
+    `statement`: only that statement, else any. `where`: only those rows, else all. `uses`: how often, else
+    without limit. `expires_at`: the exclusive end, aware UTC; None for a standing rule.
+    """
+
+    grant: str
+    columns: frozenset[ColumnName]
+    statement: Fingerprint | None = None
+    where: str | None = None
+    uses: int | None = None
+    expires_at: datetime | None = None
+    reason: str = ""
+    approvers: tuple[Principal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Everything that one principal may see at one instant. Hashable, so it can key a cache of rewritten text."""
+
+    permits: tuple[Permit, ...] = ()
+
+    @property
+    def columns(self) -> frozenset[ColumnName]:
+        """The columns that any statement may reveal in every row."""
+        return frozenset().union(*(p.columns for p in self.permits if p.statement is None and p.where is None))
+
+
+NOBODY = Access()
+"""No live grant at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reveal:
+    """One statement's use of grants, reported before the statement runs.
+
+    `statement` is the text with every literal replaced by `?`. Nothing here holds a literal, parameter or cell.
+    """
+
+    principal: Principal
+    groups: tuple[str, ...]
+    client: str
+    environment: str
+    database: str
+    tables: tuple[str, ...]
+    columns: tuple[ColumnName, ...]
+    permits: tuple[Permit, ...] = field(default=())
+    fingerprint: Fingerprint
+    statement: str
+    policy_version: str
+    at: datetime

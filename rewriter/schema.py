@@ -1,0 +1,82 @@
+"""The schema as the engine sees it, as frozen data: relations, columns, keys, views, search path, functions.
+
+Pure: `rewriter.catalog` fills it from a live database. Name resolution here is the engine's own rule.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from masking.types import ColumnType, Dialect
+
+
+class RelationKind(StrEnum):
+    """What a relation is, as far as scans differ."""
+
+    TABLE = "table"
+    VIEW = "view"
+    MATERIALIZED_VIEW = "materialized view"
+    VIRTUAL = "virtual table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column, spelled as the database spells it. `is_hidden`: not part of `SELECT *`."""
+
+    name: str
+    type: ColumnType
+    is_hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """A table or view.
+
+    `schema`: for DuckDB's attached databases other than the current one `database.schema`. `columns`: in the table's
+    order. `foreign_keys`: names of columns in a foreign key, or referenced by one. `definition`: the SELECT of a view,
+    as the database gives it (on PostgreSQL read under an empty search path, so that every name is qualified); None where it cannot be read.
+    `view_columns`: the view's column list where the definition does not carry the names (`CREATE VIEW v(a, b)`).
+    `depends_on`: relations that a view or materialized view reads directly, by the database's own dependency catalog
+    where it has one, else None. `parents`: tables that it inherits from or is a partition of.
+    """
+
+    schema: str
+    name: str
+    kind: RelationKind
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: frozenset[str] = frozenset()
+    definition: str | None = None
+    view_columns: tuple[str, ...] = ()
+    depends_on: frozenset[tuple[str, str]] | None = None
+    parents: frozenset[tuple[str, str]] = frozenset()
+    is_temporary: bool = False
+    has_rowid: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """`(schema, name)`, as the database spells them."""
+        return (self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """One database's schema at one instant.
+
+    `database`: current database (MySQL: the default database, DuckDB: the current catalog). `search_path`: schemas in
+    which an unqualified name is looked up, in order, the implicit ones (PostgreSQL's `pg_temp`, `pg_catalog`; SQLite's
+    `temp`) included where the engine searches them. `builtins`: lower-case names of the engine's own functions that
+    are known not to read tables, files or other sessions by name or text. `user_functions`: lower-case names of functions, macros,
+    aggregates that are not the engine's own. `is_table_case_sensitive`: MySQL with lower_case_table_names=0.
+    """
+
+    dialect: Dialect
+    database: str
+    search_path: tuple[str, ...]
+    relations: Mapping[tuple[str, str], Relation]
+    builtins: frozenset[str] = frozenset()
+    user_functions: frozenset[str] = frozenset()
+    is_table_case_sensitive: bool = True
+    server_version: tuple[int, ...] = ()
+    version: str = ""
+    default_schema: str = field(default="")
