@@ -1,0 +1,60 @@
+"""The two seams through which the hook asks for grants and reports reveals; `rewriter` runs without either.
+
+`grants` satisfies both by shape alone: neither package imports the other.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from masking.access import Access, Fingerprint, Reveal
+from masking.names import Principal
+from masking.policy import Policy
+
+
+class AccessSource(Protocol):
+    """What a principal may see, at this instant."""
+
+    def access(self, principal: Principal, groups: frozenset[str]) -> Access:
+        """Every live permit of `principal`, standing ones included.
+
+        Called once per statement: no I/O when warm, the same object while nothing has changed, and never an
+        exception: what is not certain is not granted.
+        """
+        ...
+
+
+class Recorder(Protocol):
+    """Where reveals and refusals are recorded."""
+
+    def reveal(self, reveal: Reveal) -> str:
+        """The id of the record, once it is as durable as the sink promises; any exception means it is not recorded."""
+        ...
+
+    def rows(self, record: str, count: int) -> None:
+        """Add to `record` how many rows were fetched."""
+        ...
+
+    def refused(
+        self,
+        *,
+        principal: Principal | None,
+        fingerprint: Fingerprint | None,
+        reason: str,
+        environment: str,
+        at: datetime,
+    ) -> None:
+        """Record that a statement was declined; `reason` is one of `rewriter.Reason`."""
+        ...
+
+
+class GrantsSource(Protocol):
+    """What `install(grants=…)` takes."""
+
+    @property
+    def recorder(self) -> Recorder:
+        """Where reveals by these grants are recorded."""
+        ...
+
+    def attach(self, *, policy: Policy, environment: str) -> AccessSource:
+        """The live grants of one environment, checked against one policy's approval rules."""
+        ...
