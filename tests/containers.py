@@ -1,6 +1,7 @@
 """Servers from Docker, through testcontainers."""
 
 import os
+import shlex
 import socket
 import time
 from contextlib import ExitStack
@@ -37,7 +38,7 @@ def start_container(image: Image, *, stack: ExitStack) -> tuple[str, int]:
     """
     try:
         _ensure_pulled(image.name)
-        container = DockerContainer(image.name, command=list(image.command), env=dict(image.environment))
+        container = DockerContainer(image.name, command=shlex.join(image.command), env=dict(image.environment))
         stack.callback(container.get_docker_client().client.close)
         stack.enter_context(container.with_exposed_ports(image.port))
         return container.get_container_host_ip(), int(container.get_exposed_port(image.port))

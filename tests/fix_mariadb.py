@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -39,8 +38,10 @@ def version(url: str) -> str:
         UnavailableError: it does not answer.
     """
     try:
-        with _connected(url) as connection:
-            return str(connection.get_server_info())
+        with _connected(url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT VERSION()")
+            ((answer,),) = cursor.fetchall()
+            return str(answer)
     except (pymysql.Error, OSError) as exc:
         raise UnavailableError(f"MariaDB does not answer: {exc}") from exc
 

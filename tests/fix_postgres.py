@@ -53,7 +53,7 @@ def version(url: str) -> str:
     """
     try:
         with _connected(url) as connection:
-            return str(connection.info.parameter_status("server_version"))
+            return str(connection.info.parameter_status("server_version")).partition(" ")[0]
     except psycopg.Error as exc:
         raise UnavailableError(f"PostgreSQL does not answer: {exc}") from exc
 

@@ -31,7 +31,14 @@ class RedisServer:
         self._port = free_port()
         self._socket = self._folder.path / "redis.sock"
         listening = ("--bind", "127.0.0.1", "--port", str(self._port), "--unixsocket", str(self._socket))
-        self._command = (executable, *listening, "--dir", str(self._folder.path), *_QUIET, *options)
+        self._command: tuple[str | Path, ...] = (
+            executable,
+            *listening,
+            "--dir",
+            str(self._folder.path),
+            *_QUIET,
+            *options,
+        )
         self._clients: list[redis.Redis] = []
         self.start()
 

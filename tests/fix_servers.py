@@ -1,8 +1,8 @@
 """How tests come by real servers.
 
-A server is looked for in a fixed order: the address in a variable, Docker, programs on this machine, wheels. The first that
-answers is used by the whole run, started when the first selected test needs it and stopped when the run ends. Where
-none is to be had, the tests that need it are skipped and the reasons listed at the end; with CI=true they fail.
+A server is looked for in a fixed order: the address in a variable, Docker, programs on this machine, wheels. The
+first that answers is used by the whole run: started once it is clear which tests were selected, stopped when the run ends.
+Where none is to be had, the tests that need it are skipped and the reasons listed at the end; with CI=true they fail.
 
 Under xdist the controller starts the servers and tells the workers where they are.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -105,7 +105,7 @@ class Servers:
 
     def find(self, fixtures: Iterable[str]) -> None:
         """Look, all at once, for those of the fixtures that are servers and not looked for yet."""
-        names = [name for name in self._wanted if name in set(fixtures) - self._found.keys()]
+        names = sorted(self._wanted.keys() & set(fixtures) - self._found.keys())
         with ThreadPoolExecutor(max_workers=len(self._wanted)) as pool:
             stacks = [self._stack.enter_context(ExitStack()) for _ in names]
             found = pool.map(lambda name, stack: find(self._wanted[name], stack=stack), names, stacks)
@@ -169,8 +169,15 @@ def _told(fields: dict[str, Any]) -> Server | Missing:
     return kind(**(fields | {"faults": tuple(fields["faults"])}))
 
 
+class Node(Protocol):
+    """What xdist's controller knows of one of its workers."""
+
+    config: pytest.Config
+    workerinput: dict[str, object]
+
+
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
+def pytest_configure_node(node: Node) -> None:
     """Tell an xdist worker where the servers are."""
     servers = node.config.stash[SERVERS]
     servers.find_all()
@@ -206,8 +213,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     servers = config.stash[SERVERS]
     if late := servers.announce():
         terminalreporter.section("servers started meanwhile")
-        terminalreporter.write_line("\n".join(late))
+        terminalreporter.write("\n".join([*late, ""]))
     if missing := servers.missing():
         outcome = "so tests FAILED" if IS_CI else "so the tests that need them were skipped"
         terminalreporter.section(f"servers that could not be had, {outcome}", red=IS_CI, yellow=not IS_CI)
-        terminalreporter.write_line("\n".join(missing))
+        terminalreporter.write("\n".join([*missing, ""]))

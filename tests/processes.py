@@ -1,7 +1,7 @@
 """Server programs as child processes that never outlive the test run.
 
-Each child has a watchdog: a shell that reads from a pipe which only this process holds open. Whatever ends this process,
-SIGKILL included, closes the pipe, and the watchdog then stops the child and removes its folder.
+Each child has a watchdog: a shell that reads from a pipe which only this process holds open. Whatever ends this
+process, SIGKILL included, closes the pipe, and the watchdog then stops the child and removes its folder.
 """
 
 import os
@@ -12,10 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from signal import Signals
-from typing import IO, TypeVar
+from typing import IO, TypedDict, TypeVar
 
 T = TypeVar("T")
 
@@ -196,7 +196,14 @@ def _say_done(pipe: IO[bytes]) -> None:
         pass  # somebody killed the watchdog: there is nothing left for it to do
 
 
-def _as_user(name: str | None) -> Mapping[str, object]:
+class _Identity(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+    env: dict[str, str]
+
+
+def _as_user(name: str | None) -> _Identity:
     if name is None:
         return {}
     entry = pwd.getpwnam(name)
