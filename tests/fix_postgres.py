@@ -86,11 +86,14 @@ def _from_wheel(stack: ExitStack) -> tuple[str, str]:
     spec = importlib.util.find_spec("pgserver")
     if spec is None or spec.origin is None:
         raise NotOfferedError("the pgserver wheel is not installed")
-    installed = Path(spec.origin).parent / "pginstall"
+    packages = Path(spec.origin).parents[1]
     folder = _folder(stack)
     if folder.owner is not None:  # root's virtual environment may be closed to the user that PostgreSQL runs as
-        installed = Path(shutil.copytree(installed, folder.path / "pginstall"))
-    return _start(installed / "bin", folder=folder, stack=stack), "the pgserver wheel"
+        for part in packages.glob("pgserver*"):  # the package, and the libraries beside it
+            shutil.copytree(part, folder.path / part.name)
+        packages = folder.path
+    programs = packages / "pgserver" / "pginstall" / "bin"
+    return _start(programs, folder=folder, stack=stack), "the pgserver wheel"
 
 
 def _folder(stack: ExitStack) -> Folder:

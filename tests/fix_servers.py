@@ -1,8 +1,9 @@
 """How tests come by real servers.
 
 A server is looked for in a fixed order: the address in a variable, Docker, programs on this machine, wheels. The
-first that answers is used by the whole run: started once it is clear which tests were selected, stopped when the run ends.
-Where none is to be had, the tests that need it are skipped and the reasons listed at the end; with CI=true they fail.
+first that answers is used by the whole run: started once it is clear which tests were selected, stopped when the run
+ends. Where none is to be had, the tests that need it are skipped and the reasons listed at the end; with CI=true they
+fail.
 
 Under xdist the controller starts the servers and tells the workers where they are.
 """

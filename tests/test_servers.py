@@ -1,6 +1,7 @@
 """The servers that other tests stand on."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 import redis
@@ -8,6 +9,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from tests.fix_redis import RedisServer
+from tests.fix_servers import Missing, Route, Servers, Wanted, find
+from tests.processes import NotOfferedError, UnavailableError
 
 
 @pytest.mark.parametrize("database", ["postgres_database", "mariadb_database", "sqlite_database", "duckdb_database"])
@@ -48,3 +51,38 @@ def test_a_server_of_its_own_can_hang(redis_server: Callable[..., RedisServer]) 
             client.ping()
         server.resume()
     assert server.client().ping()
+
+
+def _refused(_: ExitStack) -> tuple[str, str]:
+    raise UnavailableError("cannot pull the image")
+
+
+def _not_offered(_: ExitStack) -> tuple[str, str]:
+    raise NotOfferedError("the variable is not set")
+
+
+def _at_hand(_: ExitStack) -> tuple[str, str]:
+    return "redis://here", "a program"
+
+
+def _wanted(*routes: Route) -> Wanted:
+    return Wanted(name="Redis", fixture="redis_url", routes=routes, version=lambda _: "7.0")
+
+
+def test_a_way_that_fails_is_said_and_the_next_one_taken() -> None:
+    """What went wrong before a server was found is told with it; a way that is just not there is not."""
+    found = find(_wanted(_not_offered, _refused, _at_hand), stack=ExitStack())
+    assert str(found) == "Redis 7.0 from a program (cannot pull the image)"
+
+
+def test_a_server_that_cannot_be_had_is_told_with_every_reason() -> None:
+    """Where no way leads to a server, each is listed with what was wrong with it."""
+    missing = find(_wanted(_not_offered, _refused), stack=ExitStack())
+    assert str(missing) == "no Redis: the variable is not set; cannot pull the image"
+
+
+def test_servers_reach_the_workers_as_they_were_found() -> None:
+    """An xdist worker knows what its controller found and what it missed, and looks for nothing itself."""
+    servers = Servers({"redis_url": Missing(name="Redis", faults=("why not",))})
+    (told,) = servers.as_worker_input().values()
+    assert told == {"name": "Redis", "faults": ("why not",)}
