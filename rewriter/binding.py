@@ -1,0 +1,222 @@
+"""The policy bound to one live schema: which relations need masking, and the expression of every masked column.
+
+Binding is where a misspelt policy is found out: a table or column that the policy names and the database lacks, a mask
+that cannot yield its column's type, or one that would make two keys equal, is a `PolicyError`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from masking import ColumnName, Mask, Policy, PolicyError, Problem, TableName, mask_expression
+from masking.masks import Hash
+from masking.names import Principal
+from masking.types import Dialect
+from rewriter.resolution import Resolver
+from rewriter.schema import Catalog, Column, Relation, RelationKind
+
+
+@dataclass(frozen=True, slots=True)
+class BoundColumn:
+    """One column of a protected relation.
+
+    `word`: its name in lower case, as `Mentions` compares names. `sql`: its quoted name. `name`: how the policy calls
+    it, and `mask`: its masked expression; both None for a column that is not sensitive.
+    """
+
+    word: str
+    sql: str
+    name: ColumnName | None = None
+    mask: str | None = None
+
+    @property
+    def projection(self) -> str:
+        """`<mask> AS <name>`, or the bare name where nothing is masked."""
+        return self.sql if self.mask is None else f"{self.mask} AS {self.sql}"
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """A relation whose scans may need masking: by its own columns' masks, or as a view over such relations."""
+
+    relation: Relation
+    sql: str
+    columns: tuple[BoundColumn, ...]
+    is_expanded: bool = False
+
+    @property
+    def masked_words(self) -> frozenset[str]:
+        """Names, in lower case, of the columns that are masked here."""
+        return frozenset(column.word for column in self.columns if column.mask is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A policy over a catalog, ready for `rewrite_bound`.
+
+    `protected` holds every relation with masked columns; views that reach one are found by `rewriter.views`.
+    `memo` keeps what is worked out once per binding (views' masked definitions): derived state, never part of equality.
+    """
+
+    policy: Policy
+    catalog: Catalog
+    resolver: Resolver
+    protected: Mapping[tuple[str, str], Protected]
+    principal: Principal | None = None
+    memo: dict[object, object] = field(default_factory=dict, compare=False)
+
+    @property
+    def dialect(self) -> Dialect:
+        """The SQL that the database speaks."""
+        return self.catalog.dialect
+
+
+def quoted(name: str, dialect: Dialect) -> str:
+    """`name` as a quoted identifier, which no keyword or letter case can change."""
+    return "`" + name.replace("`", "``") + "`" if dialect == "mysql" else '"' + name.replace('"', '""') + '"'
+
+
+def qualified(relation: Relation, catalog: Catalog) -> str:
+    """The relation's full name, which no CTE, search path or temporary table can capture."""
+    parts: list[str] = []
+    if catalog.dialect == "duckdb":
+        database, _, schema = relation.schema.rpartition(".")
+        parts = [database or catalog.database, schema, relation.name]
+    else:
+        parts = [relation.schema, relation.name]
+    return ".".join(quoted(part, catalog.dialect) for part in parts)
+
+
+def bind(policy: Policy, catalog: Catalog, principal: Principal | None = None) -> Binding:
+    """`policy` bound to `catalog`, for statements of `principal` (only `expression` masks depend on it).
+
+    Raises:
+        PolicyError: every fault at once: unknown tables and columns, masks that cannot have a column's type,
+            masks on keys that would make distinct values equal.
+    """
+    problems: list[Problem] = []
+    masks = {
+        key: rules for key, rules in _masks_by_relation(policy, catalog, problems).items() if rules
+    }
+    _inherit(masks, catalog)
+    protected = {
+        key: _protected(catalog.relations[key], rules, catalog, (principal, problems)) for key, rules in masks.items()
+    }
+    if problems:
+        raise PolicyError(tuple(problems))
+    return Binding(policy, catalog, Resolver(catalog), protected, principal)
+
+
+_Rules = dict[str, tuple[ColumnName, Mask]]
+"""Column as the database spells it → how the policy calls it, and its mask."""
+
+
+def _masks_by_relation(policy: Policy, catalog: Catalog, problems: list[Problem]) -> dict[tuple[str, str], _Rules]:
+    masks: dict[tuple[str, str], _Rules] = {}
+    relations = {table: _relation(table, catalog) for table in {*policy.tables, *(c.table for c in policy.columns)}}
+    for table, rule in policy.tables.items():
+        relation = relations[table]
+        if relation is None:
+            problems.append(_unknown_table(table, catalog))
+            continue
+        clear = {_column(name, relation).name for name in rule.clear if _column(name, relation)}
+        problems.extend(_unknown_column(ColumnName(table, c), relation) for c in sorted(rule.clear) if not _column(c, relation))
+        masks.setdefault(relation.key, {}).update(
+            (c.name, (ColumnName(table, c.name), rule.default)) for c in relation.columns if c.name not in clear
+        )
+    for name, rule in policy.columns.items():
+        relation = relations[name.table]
+        column = relation and _column(name.column, relation)
+        if relation is not None and column:
+            masks.setdefault(relation.key, {})[column.name] = (name, rule.mask)
+        elif not rule.optional:
+            problems.append(_unknown_column(name, relation) if relation else _unknown_table(name.table, catalog))
+    return masks
+
+
+def _relation(table: TableName, catalog: Catalog) -> Relation | None:
+    """The relation that the policy means: spelled exactly so, else the only one that differs in letter case alone."""
+    schemas = (table.schema,) if table.schema else (catalog.default_schema, *catalog.search_path)
+    for schema in schemas:
+        if (schema, table.name) in catalog.relations:
+            return catalog.relations[schema, table.name]
+    wanted = {(schema.lower(), table.name.lower()) for schema in schemas}
+    alike = [r for key, r in catalog.relations.items() if (key[0].lower(), key[1].lower()) in wanted]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _column(name: str, relation: Relation) -> Column | None:
+    exact = [column for column in relation.columns if column.name == name]
+    alike = exact or [column for column in relation.columns if column.name.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _unknown_table(table: TableName, catalog: Catalog) -> Problem:
+    known = [name if schema == catalog.default_schema else f"{schema}.{name}" for schema, name in catalog.relations]
+    close = get_close_matches(str(table), known, n=1)
+    hint = f"Did you mean {close[0]}?" if close else "Correct the name, or mark its columns `optional: true`."
+    return Problem(message=f"the database has no table {table}", hint=hint)
+
+
+def _unknown_column(name: ColumnName, relation: Relation) -> Problem:
+    close = get_close_matches(name.column, [column.name for column in relation.columns], n=1)
+    hint = f"Did you mean {close[0]}?" if close else "Correct the name, or mark the column `optional: true`."
+    return Problem(message=f"the table {name.table} has no column {name.column}", hint=hint)
+
+
+def _inherit(masks: dict[tuple[str, str], _Rules], catalog: Catalog) -> None:
+    """Give inheritance children and partitions their parents' rules, at any depth; a child's own rule wins."""
+    is_changed = True
+    while is_changed:
+        is_changed = False
+        for relation in catalog.relations.values():
+            own = masks.get(relation.key, {})
+            present = {column.name for column in relation.columns}
+            inherited = {
+                column: rule
+                for parent in relation.parents
+                for column, rule in masks.get(parent, {}).items()
+                if column in present and column not in own
+            }
+            if inherited:
+                masks[relation.key] = {**inherited, **own}
+                is_changed = True
+
+
+def _protected(
+    relation: Relation, rules: _Rules, catalog: Catalog, context: tuple[Principal | None, list[Problem]]
+) -> Protected:
+    columns = tuple(_bound_columns(relation, rules, catalog, context))
+    return Protected(relation, qualified(relation, catalog), columns)
+
+
+def _bound_columns(
+    relation: Relation, rules: _Rules, catalog: Catalog, context: tuple[Principal | None, list[Problem]]
+) -> Iterator[BoundColumn]:
+    principal, problems = context
+    keys = {*relation.primary_key, *relation.foreign_keys}
+    siblings = {column.name: quoted(column.name, catalog.dialect) for column in relation.columns}
+    for column in relation.columns:
+        sql = siblings[column.name]
+        if column.name not in rules:
+            yield BoundColumn(column.name.lower(), sql)
+            continue
+        name, mask = rules[column.name]
+        if column.name in keys and not isinstance(mask, Hash):
+            problems.append(
+                Problem(
+                    message=f"{name} is a key, and its mask would make different keys equal",
+                    hint="Use the hash mask, or leave keys unmasked and mask the columns beside them.",
+                )
+            )
+        try:
+            text = mask_expression(mask, sql, column.type, catalog.dialect, principal=principal, columns=siblings)
+        except PolicyError as error:
+            problems.extend(Problem(message=f"{name}: {p.message}", hint=p.hint) for p in error.problems)
+            text = "NULL"
+        yield BoundColumn(column.name.lower(), sql, name, text)
+
+
+def is_view(relation: Relation) -> bool:
+    """Whether scanning the relation runs a stored definition (a materialized view does not)."""
+    return relation.kind is RelationKind.VIEW

@@ -1,0 +1,129 @@
+"""Which functions a statement calls, and whether each is known not to read tables, files or sessions by name or text.
+
+Read from the tokens, not from the tree: a parser may rename, fold or drop a call, the text cannot.
+"""
+
+from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
+
+from masking.types import Dialect
+from rewriter.binding import Binding
+from rewriter.errors import Reason, StatementRefused
+from rewriter.scans import position
+from rewriter.statement import Statement
+
+_KEYWORDS = frozenset(
+    """
+    all and any apply array as asof at between both bucket by case check collate cross cube current distinct div do else end escape
+    except exclude exists fetch filter first following for force from full glob group grouping having if ignore ilike in index
+    inner intersect interval into is isnull join key keep last lateral leading left like limit list lookup map
+    matched materialized merge minus mod natural next no not notnull nulls of offset on only operator option or order outer over
+    overlay partition percent placing preceding qualify quantify range recursive regexp repeatable reserve returning
+    right rlike rollup row rows sample select separator set sets similar some sounds struct symmetric system table tablesample then
+    ties to trailing unbounded union unique unpivot pivot using use values view when where window with within without xor zone
+    bernoulli reservoir binary columns nested path error empty default wrapper passing ordinality
+    """.split()
+)
+"""Words that may stand before a bracket without being a call (the last two lines: clauses of sampling and JSON tables)."""
+
+_RESERVED = frozenset(
+    """
+    all and any as between by case check cross distinct else except exists from group having in inner intersect into is join
+    lateral left like limit natural not on or order over right select set table then union using values when where with
+    """.split()
+)
+"""The part of them that no engine takes for a function's name unless it is quoted."""
+
+_TYPES = frozenset(
+    """
+    bigint bit blob bool boolean bpchar bytea char character cidr clob date datetime dec decimal double enum fixed float
+    float4 float8 inet int int2 int4 int8 integer interval json jsonb longblob longtext mediumint mediumtext money national nchar
+    numeric nvarchar precision real serial signed smallint struct text time timestamp timestamptz timetz tinyint tinytext
+    unsigned uuid varbinary varbit varchar varchar2 varying xml year hugeint union map
+    """.split()
+)
+_ROW_FUNCTIONS = frozenset({"coalesce", "nullif", "greatest", "least", "cast", "extract", "count", "sum", "avg", "min", "max"})
+"""Parts of the grammar itself, which no catalog of functions lists."""
+
+_GRAMMAR_CALLS: dict[Dialect, frozenset[str]] = {
+    "postgresql": frozenset({"position", "substring", "overlay", "trim", "xmlelement", "xmlforest", "xmlconcat", "xmlparse",
+        "xmlattributes", "xmlserialize", "xmlroot", "xmlpi", "xmlexists", "xmltable", "json_table", "json_value", "json_query", "json_exists",
+        "json_object", "json_array", "json_objectagg", "json_arrayagg", "json_scalar", "json_serialize", "json", "treat", "collation", "normalize", "grouping", "row"}),
+    "mysql": frozenset({"convert", "position", "substring", "substr", "trim", "char", "match", "against", "values", "json_table", "interval", "row", "if", "timestampadd", "timestampdiff", "get_format", "weight_string", "replace", "mid"}),
+    "sqlite": frozenset({"raise", "match"}),
+    "duckdb": frozenset({"try_cast", "trim", "position", "substring", "overlay", "columns", "unpack", "struct_pack", "lambda", "row", "try", "grouping_id", "list_comprehension", "array"}),
+}  # fmt: skip
+
+
+def check_calls(statement: Statement, binding: Binding) -> None:
+    """Every call in the statement is of a function known to be harmless or trusted by the policy.
+
+    Raises:
+        StatementRefused: another function is called.
+    """
+    tokens = statement.tokens
+    names: set[int] | None = None
+    for index in range(len(tokens) - 1):
+        token = tokens[index]
+        if tokens[index + 1].token_type != TokenType.L_PAREN or not statement.is_word(token):
+            if token.text.lower().startswith("unmask_") and index and statement.text[token.start - 1] == "@":
+                raise _refused(token.text)
+            continue
+        schema = tokens[index - 2].text if index > 1 and tokens[index - 1].token_type == TokenType.DOT else ""
+        if _is_harmless(statement, token, schema, binding):
+            continue
+        if names is None:
+            names = _declared_names(statement)
+        if token.start not in names:
+            raise _refused(f"{schema}.{token.text}" if schema and binding.dialect != "duckdb" else token.text)
+
+
+def _refused(name: str) -> StatementRefused:
+    return StatementRefused(
+        Reason.FUNCTION, f"{name}() may read tables by name or text; if it does not, list it under `functions:` in the policy."
+    )
+
+
+def _is_harmless(statement: Statement, token: Token, schema: str, binding: Binding) -> bool:
+    name = token.text.lower()
+    is_plain = token.start not in statement.quoted
+    if is_plain and not schema and name in _RESERVED:
+        return True
+    if is_plain and not schema and (name in _KEYWORDS or name in _TYPES) and name not in binding.catalog.user_functions:
+        return True
+    if _is_trusted(name, schema.lower(), binding):
+        return True
+    if name in binding.catalog.user_functions or name.startswith("unmask_"):
+        return False
+    if schema and not _is_system_schema(schema, binding.dialect):
+        return False
+    if name in binding.catalog.builtins:
+        return True
+    return is_plain and not schema and (name in _ROW_FUNCTIONS or name in _GRAMMAR_CALLS[binding.dialect])
+
+
+def _is_system_schema(schema: str, dialect: Dialect) -> bool:
+    """DuckDB also calls `value.upper()`: there the last name alone decides, since a user's function of that name is refused."""
+    return dialect == "duckdb" or (dialect == "postgresql" and schema.lower() == "pg_catalog")
+
+
+def _is_trusted(name: str, schema: str, binding: Binding) -> bool:
+    for trusted in binding.policy.functions:
+        home, _, last = trusted.lower().rpartition(".")
+        if last == name and (home == schema or (not schema and home in binding.catalog.search_path)):
+            return True
+    return False
+
+
+def _declared_names(statement: Statement) -> set[int]:
+    """Places of aliases, CTEs, windows and insert targets: names that the statement declares, before a column list."""
+    places: set[int] = set()
+    if statement.tree is None:
+        return places
+    for node in statement.tree.find_all(exp.TableAlias, exp.Schema, exp.Window):
+        name = node.this
+        if isinstance(name, exp.Table):
+            name = name.this
+        if isinstance(name, exp.Identifier):
+            places.add(position(name))
+    return places

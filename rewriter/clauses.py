@@ -1,0 +1,155 @@
+"""Clauses that belong to a base table and not to a derived one: sampling, index hints, `ONLY`, partitions, locks.
+
+A scan that becomes a derived table takes them inside its brackets; outside they are removed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
+
+from rewriter.edits import Edit
+from rewriter.errors import Reason, StatementRefused
+from rewriter.scans import Scan, end_position
+from rewriter.statement import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class TableClauses:
+    """What moves inside one derived table: `before` the table's name, `after` it, and what is removed where it stood."""
+
+    before: str
+    after: str
+    lock: str
+    removals: tuple[Edit, ...]
+    start: int
+    end: int
+
+
+def table_clauses(statement: Statement, scan: Scan) -> TableClauses:
+    """The clauses of `scan` that only a base table can carry.
+
+    Raises:
+        StatementRefused: a clause whose extent cannot be told.
+    """
+    places = {token.start: index for index, token in enumerate(statement.tokens)}
+    first = places[scan.start]
+    start, end, before = _inheritance(statement, scan, first)
+    after: list[str] = []
+    removals: list[Edit] = []
+    for low, high in _trailing_spans(statement, scan, places):
+        after.append(statement.sql[low:high])
+        removals.append(Edit(low, high, ""))
+    return TableClauses(before, "".join(f" {text}" for text in after), _lock(statement, scan), tuple(removals), start, end)
+
+
+def _inheritance(statement: Statement, scan: Scan, first: int) -> tuple[int, int, str]:
+    """PostgreSQL's `ONLY t` and `t *`."""
+    tokens = statement.tokens
+    if scan.node.args.get("only"):
+        if first == 0 or tokens[first - 1].text.lower() != "only":
+            raise StatementRefused(Reason.CONSTRUCT, "Write ONLY directly before the table's name.")
+        return tokens[first - 1].start, scan.end, "ONLY "
+    return scan.start, scan.end, ""
+
+
+def _trailing_spans(statement: Statement, scan: Scan, places: dict[int, int]) -> Iterator[tuple[int, int]]:
+    args = scan.node.args
+    names = [name for name in (args.get("db"), args.get("this")) if isinstance(name, exp.Identifier)]
+    after_name = _next_index(statement, end_position(names[-1])) if names else len(statement.tokens)
+    if args.get("partition") is not None:
+        yield _group_span(statement, after_name, {"partition"})
+    alias = args.get("alias")
+    after_alias = after_name
+    if alias is not None and alias.this:
+        last = (alias.args.get("columns") or [alias.this])[-1]
+        after_alias = _next_index(statement, end_position(last))
+        if alias.args.get("columns"):
+            after_alias += 1
+    if args.get("sample") is not None and statement.dialect == "postgresql":
+        yield _sample_span(statement, after_alias)
+    if args.get("hints"):
+        for hint in args["hints"]:
+            span = _group_span(statement, after_alias, {"use", "force", "ignore"})
+            yield span
+            after_alias = _next_index(statement, span[1])
+            if after_alias < len(statement.tokens) and statement.tokens[after_alias].token_type == TokenType.COMMA and hint is not args["hints"][-1]:
+                after_alias += 1
+    if "indexed" in args and args["indexed"] is not None:
+        yield _indexed_span(statement, after_alias)
+
+
+def _next_index(statement: Statement, place: int) -> int:
+    return next((i for i, token in enumerate(statement.tokens) if token.start >= place), len(statement.tokens))
+
+
+def _group_span(statement: Statement, index: int, words: set[str]) -> tuple[int, int]:
+    """From a keyword to the end of the bracketed list that follows it."""
+    tokens = statement.tokens
+    if index >= len(tokens) or tokens[index].text.lower() not in words:
+        raise StatementRefused(Reason.CONSTRUCT, "Write a table's hints directly after its name and alias.")
+    opening = next(i for i in range(index, len(tokens)) if tokens[i].token_type == TokenType.L_PAREN)
+    return tokens[index].start, tokens[_closing(tokens, opening)].end + 1
+
+
+def _closing(tokens: tuple[Token, ...], opening: int) -> int:
+    depth = 0
+    for index in range(opening, len(tokens)):
+        if tokens[index].token_type == TokenType.L_PAREN:
+            depth += 1
+        elif tokens[index].token_type == TokenType.R_PAREN:
+            depth -= 1
+            if depth == 0:
+                return index
+    raise StatementRefused(Reason.CONSTRUCT, "Close every bracket.")
+
+
+def _sample_span(statement: Statement, index: int) -> tuple[int, int]:
+    start, end = _group_span(statement, index, {"tablesample"})
+    following = _next_index(statement, end)
+    if following < len(statement.tokens) and statement.tokens[following].text.lower() == "repeatable":
+        end = _group_span(statement, following, {"repeatable"})[1]
+    return start, end
+
+
+def _indexed_span(statement: Statement, index: int) -> tuple[int, int]:
+    """SQLite's `INDEXED BY name` and `NOT INDEXED`."""
+    tokens = statement.tokens
+    words = [token.text.lower() for token in tokens[index : index + 3]]
+    if words[:2] == ["not", "indexed"]:
+        return tokens[index].start, tokens[index + 1].end + 1
+    if words[:1] == ["indexed by"] and len(words) > 1:
+        return tokens[index].start, tokens[index + 1].end + 1
+    raise StatementRefused(Reason.CONSTRUCT, "Write INDEXED BY directly after the table's name and alias.")
+
+
+def _lock(statement: Statement, scan: Scan) -> str:
+    """The locking clause that must also stand inside, where a derived table would lose it (MySQL, MariaDB)."""
+    query = scan.node.find_ancestor(exp.Select)
+    locks = query.args.get("locks") if query is not None and statement.dialect == "mysql" else None
+    for lock in locks or ():
+        targets = {table.name.lower() for table in lock.expressions}
+        if targets and scan.word not in targets:
+            continue
+        strength = "FOR UPDATE" if lock.args.get("update") else "LOCK IN SHARE MODE"
+        match lock.args.get("wait"):
+            case None:
+                return f" {strength}"
+            case True:
+                return f" {strength} NOWAIT"
+            case False:
+                return f" {strength} SKIP LOCKED"
+            case _:
+                raise StatementRefused(Reason.CONSTRUCT, "Use FOR UPDATE without WAIT n, or with NOWAIT.")
+    return ""
+
+
+def table_statement_start(statement: Statement, scan: Scan) -> int | None:
+    """Where `TABLE name` begins when that is how the scan is written, else None."""
+    index = next((i for i, token in enumerate(statement.tokens) if token.start == scan.start), 0)
+    if index and statement.tokens[index - 1].text.lower() == "only":
+        index -= 1
+    previous = statement.tokens[index - 1] if index else None
+    is_table_statement = previous is not None and previous.text.lower() == "table" and previous.start not in statement.quoted
+    return previous.start if is_table_statement and previous is not None else None

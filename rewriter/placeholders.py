@@ -1,0 +1,182 @@
+"""Driver-level SQL text → parseable text of the same length, read exactly as the engine reads it.
+
+The text that reaches the database is the caller's own, edited at positions that a parser found. Whatever the parser's
+lexer and the engine's could read differently must therefore not pass: this module admits a closed set of token forms
+per engine and refuses the rest. Comments become blanks, driver placeholders become `?`, every position stays.
+"""
+
+import re
+from dataclasses import dataclass
+
+from masking.types import Dialect
+from rewriter.errors import Reason, StatementRefused
+
+MAX_CHARACTERS = 4_000_000
+"""Longest statement that is examined, in characters; a longer one is refused."""
+
+_PYFORMAT = r"%\([^()%]*\)[sbt]|%[sbt]|%%"
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[bB][01]+|\d+(?:_\d+)*(?:\.\d*)?(?:[eE][+-]?\d+)?")
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+# Alternatives are tried in order at each place; what none of them matches is plain ASCII words, operators and blanks.
+_NUL = r"(?P<bad>[\x00-\x08\x0e-\x1f\x7f\\]|(?<![\w$])[uU]&['\"])"
+_NUMERIC = r"(?P<number>(?<![\w$])(?:\d[\w.]*(?:(?<=[eE])[+-]\d+)?|\.\d\w*(?:(?<=[eE])[+-]\d+)?))"
+_FOREIGN = r"(?P<foreign>[^\x00-\x7f]+)"
+_ESCAPED = r"'(?:[^'\\]|\\.|'')*'"
+_DOLLAR = r"(?<![\w$])\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$"
+
+_FORMS: dict[Dialect, str] = {
+    "postgresql": "|".join((
+        rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[bBxXnN]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
+        r"(?P<comment>--[^\n\r]*|/\*)",
+        r"(?P<placeholder>(?<![\w$])\$\d+(?!\w))",
+        _NUL, _NUMERIC, _FOREIGN,
+    )),
+    "duckdb": "|".join((
+        rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[xX]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
+        r"(?P<comment>--[^\n\r]*|/\*)",
+        r"(?P<placeholder>(?<![\w$])\$\w+|\?\d*)",
+        _NUL, _NUMERIC, _FOREIGN,
+    )),
+    "mysql": "|".join((
+        r"(?P<quoted>(?<![\w$])[bBxXnN]'[^'\\]*'"
+        r"|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`)",
+        r"(?P<comment>--(?=[\x00-\x20]|\Z)[^\n]*|\#[^\n]*|/\*)",
+        r"(?P<bad2>--)",
+        _NUL, _NUMERIC, _FOREIGN,
+    )),
+    "sqlite": "|".join((
+        r"(?P<quoted>(?<![\w$])[xX]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`|\[[^\]]*\])",
+        r"(?P<comment>--[^\n]*|/\*)",
+        r"(?P<placeholder>\?\d*|(?<![\w$])[:@$][A-Za-z_]\w*|:\d+)",
+        _NUL, _NUMERIC, _FOREIGN,
+    )),
+}
+
+
+def _compiled(dialect: Dialect, *, is_percent_doubled: bool) -> re.Pattern[str]:
+    forms = _FORMS[dialect]
+    percent = rf"(?P<percent>{_PYFORMAT}|%)" if is_percent_doubled else r"(?P<percent>(?!))"
+    return re.compile(f"{forms}|{percent}", re.DOTALL)
+
+
+_PATTERNS = {
+    (dialect, doubled): _compiled(dialect, is_percent_doubled=doubled) for dialect in _FORMS for doubled in (True, False)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parseable:
+    """One statement's text made ready for the parser.
+
+    `text` has the length of the original. `quoted`: start → end (exclusive) of each string and quoted identifier.
+    `literals`: spans of strings' and numbers' candidates, for texts that must not show them.
+    """
+
+    text: str
+    quoted: dict[int, int]
+
+
+def _refused(hint: str) -> StatementRefused:
+    return StatementRefused(Reason.LEXICAL, hint)
+
+
+def _block_comment_end(sql: str, start: int, dialect: Dialect) -> int:
+    """The place after the block comment that opens at `start`; PostgreSQL and DuckDB nest them."""
+    if dialect == "mysql":
+        if sql.startswith(("/*!", "/*M!"), start):
+            raise _refused("Leave out executable comments (/*! … */).")
+        if sql.startswith("/*+", start) and "set_var" in sql[start : sql.find("*/", start)].lower():
+            raise _refused("Leave out the SET_VAR hint.")
+    depth = 0
+    for edge in _COMMENT_EDGE.finditer(sql, start):
+        if edge.group() == "/*":
+            depth += 1
+        elif depth > 0:
+            depth -= 1
+        is_nesting = dialect in ("postgresql", "duckdb")
+        if depth == 0 or (edge.group() == "*/" and not is_nesting):
+            return edge.end()
+    raise _refused("Close the comment that begins with /*.")
+
+
+def _check_number(text: str) -> None:
+    if not (_NUMBER.fullmatch(text) or re.fullmatch(r"\.\d+(?:[eE][+-]?\d+)?", text)):
+        raise _refused("Separate numbers from the words next to them.")
+
+
+def _check_foreign(text: str) -> None:
+    if not all(c.isalnum() for c in text):
+        raise _refused("Use plain ASCII white space and symbols outside quotes.")
+
+
+def _check_quoted(text: str, *, is_percent_doubled: bool) -> None:
+    if "\x00" in text:
+        raise _refused("Leave out NUL characters.")
+    if is_percent_doubled and "%" in text.replace("%%", ""):
+        raise _refused("Write parameters outside quotes, and a percent sign inside quotes as %%.")
+
+
+def parseable(sql: str, dialect: Dialect, *, is_percent_doubled: bool = False) -> Parseable:
+    """`sql` with comments blanked and placeholders written as `?`, length and positions kept.
+
+    `is_percent_doubled`: whether the driver will process `%(x)s`, `%s` and `%%` (a pyformat or format driver, given parameters).
+
+    Raises:
+        StatementRefused: the text has a form that the engine and the parser may read differently.
+    """
+    if len(sql) > MAX_CHARACTERS:
+        raise StatementRefused(Reason.TOO_LARGE, f"Keep a statement under {MAX_CHARACTERS} characters.")
+    pieces: list[str] = []
+    quoted: dict[int, int] = {}
+    position = done = 0
+    search = _PATTERNS[dialect, is_percent_doubled].search
+    while match := search(sql, position):
+        start, position = match.span()
+        kind, text = match.lastgroup, match.group()
+        if kind == "tag":
+            kind = "quoted"
+        match kind:
+            case "quoted":
+                _check_quoted(text, is_percent_doubled=is_percent_doubled)
+                quoted[start] = position
+                continue
+            case "number":
+                _check_number(text)
+                continue
+            case "foreign":
+                _check_foreign(text)
+                continue
+            case "comment":
+                if text == "/*":
+                    position = _block_comment_end(sql, start, dialect)
+                comment = sql[start:position]
+                _check_quoted(comment, is_percent_doubled=is_percent_doubled)
+                blank = re.sub(r"[^\n]", " ", comment)
+            case "placeholder":
+                blank = "?".ljust(len(text))
+            case "percent":
+                if text == "%":
+                    raise _refused("Write the percent operator as %% in a statement with parameters.")
+                blank = "% " if text == "%%" else "?".ljust(len(text))
+            case _:
+                raise _refused("Leave out control characters, backslashes outside strings, U& literals, and -- without a blank after it.")
+        pieces += (sql[done:start], blank)
+        done = position
+    return Parseable("".join((*pieces, sql[done:])) if pieces else sql, quoted)
+
+
+def check_quotes_closed(text: str, quoted: dict[int, int], dialect: Dialect) -> None:
+    """Every quote character belongs to a closed literal.
+
+    Raises:
+        StatementRefused: a quote is left open.
+    """
+    marks = {"postgresql": "'\"", "duckdb": "'\"", "mysql": "'\"`", "sqlite": "'\"`["}[dialect]
+    position = 0
+    for start, end in quoted.items():
+        if any(mark in text[position:start] for mark in marks):
+            raise _refused("Close every quote.")
+        position = end
+    if any(mark in text[position:] for mark in marks):
+        raise _refused("Close every quote.")

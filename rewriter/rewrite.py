@@ -1,0 +1,299 @@
+"""SQL in, masked SQL out: the pure core, and the order of its passes.
+
+read → calls → scans → (per scan) columns, clauses, derived table → qualifiers, grouping → edits → verify.
+With no sensitive column in reach the text comes back byte for byte.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from masking import ColumnName, Policy
+from masking.access import Fingerprint
+from masking.names import Principal
+from masking.types import Dialect
+from rewriter.binding import Binding, bind, qualified, quoted
+from rewriter.calls import check_calls
+from rewriter.clauses import TableClauses, table_clauses, table_statement_start
+from rewriter.edits import Edit, applied
+from rewriter.errors import Reason, StatementRefused
+from rewriter.grouping import grouping_edit
+from rewriter.projection import Needed, needed, select_list
+from rewriter.scans import Mentions, Scan, mentions, position, scans
+from rewriter.schema import Catalog, Relation, RelationKind
+from rewriter.shadowing import shadowing_edits
+from rewriter.statement import Statement, StatementKind, fingerprint, read_statement, without_literals
+from rewriter.verify import verify
+from rewriter.views import definition, reaches_protected, sensitive_words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewritten:
+    """A statement as it may run.
+
+    `masked`: sensitive columns that it can read and that come masked. `revealed`: sensitive columns that it can read
+    raw. `tables`: the relations with sensitive columns that it names, as `schema.table`. `statement`: its text with
+    every literal as `?`.
+    """
+
+    sql: str
+    original: str
+    kind: StatementKind
+    masked: frozenset[ColumnName] = frozenset()
+    revealed: frozenset[ColumnName] = frozenset()
+    tables: tuple[str, ...] = ()
+    fingerprint: Fingerprint
+    statement: str
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the text is passed on byte for byte."""
+        return self.sql == self.original
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A scan of a protected relation: the SELECT that replaces its name where something is masked, and what is read of it.
+
+    `columns`: None for a view without masks of its own.
+    """
+
+    scan: Scan
+    columns: Needed | None
+    clauses: TableClauses
+    select: str
+    masked: frozenset[ColumnName]
+    revealed: frozenset[ColumnName]
+
+
+@dataclass(frozen=True, slots=True)
+class _MaskedView:
+    """A view's definition with every scan in it masked."""
+
+    sql: str
+    masked: frozenset[ColumnName]
+    revealed: frozenset[ColumnName]
+
+
+def rewrite(
+    sql: str,
+    *,
+    dialect: Dialect,
+    policy: Policy,
+    catalog: Catalog,
+    revealed: frozenset[ColumnName] = frozenset(),
+    principal: Principal | None = None,
+) -> Rewritten:
+    """`sql` with every scan of a sensitive column behind its mask, except the columns in `revealed`.
+
+    Raises:
+        StatementRefused: the statement cannot be masked with certainty.
+        PolicyError: the policy does not fit the catalog.
+        ValueError: `dialect` is not the catalog's.
+    """
+    if dialect != catalog.dialect:
+        raise ValueError(f"the catalog was read from {catalog.dialect}, not {dialect}")
+    return rewrite_bound(sql, bind(policy, catalog, principal), revealed=revealed)
+
+
+def rewrite_bound(
+    sql: str,
+    binding: Binding,
+    *,
+    revealed: frozenset[ColumnName] = frozenset(),
+    is_percent_doubled: bool = False,
+    is_owner: bool = False,
+) -> Rewritten:
+    """As `rewrite`, with a policy bound once to its catalog.
+
+    `is_percent_doubled`: the driver will process `%(x)s` and `%%` in the text. `is_owner`: DDL may pass.
+
+    Raises:
+        StatementRefused: the statement cannot be masked with certainty.
+        UnknownRelation: it names a relation that the catalog lacks.
+        LeakError: the produced text failed its own check.
+    """
+    statement = read_statement(sql, binding.dialect, is_percent_doubled=is_percent_doubled)
+    if statement.kind is StatementKind.DDL and not is_owner:
+        raise StatementRefused(Reason.STATEMENT_KIND, "Only the policy's owners may change the schema.")
+    result = Rewritten(
+        sql=sql,
+        original=sql,
+        kind=statement.kind,
+        fingerprint=fingerprint(statement),
+        statement=without_literals(statement),
+    )
+    if statement.tree is None:
+        return result
+    try:
+        return _masked(statement, binding, revealed, result)
+    except StatementRefused as error:
+        if error.fingerprint is None:
+            error.fingerprint = result.fingerprint
+        raise
+
+
+def _masked(
+    statement: Statement, binding: Binding, revealed: frozenset[ColumnName], result: Rewritten
+) -> Rewritten:
+    check_calls(statement, binding)
+    _check_statement(statement)
+    found = scans(statement, binding.resolver, binding.catalog)
+    sensitive = [scan for scan in found if _is_sensitive(scan, binding)]
+    if sensitive and statement.kind is StatementKind.WRITE:
+        raise StatementRefused(Reason.WRITE, "Writes may not touch tables with sensitive columns.")
+    words = sensitive_words(binding)
+    if not sensitive and not any(token.text.lower() in words for token in statement.tokens):
+        return result
+    _check_accounted(statement, words)
+    names = mentions(statement, found)
+    targets = [_target(statement, scan, names, binding, revealed) for scan in sensitive]
+    masked = frozenset().union(*(t.masked for t in targets))
+    result = replace(
+        result,
+        masked=masked,
+        revealed=frozenset().union(*(t.revealed for t in targets)),
+        tables=tuple(sorted({".".join(scan.relation.key) for scan in sensitive})),
+    )
+    changed = [target for target in targets if target.masked]
+    _check_unambiguous(changed, found)
+    edits = [*_edits(statement, changed), *shadowing_edits(statement, words, binding.resolver, binding.catalog)]
+    result = replace(result, sql=applied(statement.sql, edits))
+    verify(result.sql, binding, revealed=revealed, is_percent_doubled=statement.is_percent_doubled)
+    return result
+
+
+def _is_sensitive(scan: Scan, binding: Binding) -> bool:
+    return scan.relation.key in binding.protected or reaches_protected(scan.relation, binding)
+
+
+def _check_statement(statement: Statement) -> None:
+    """Constructs that write from a SELECT."""
+    assert statement.tree is not None
+    if statement.kind is StatementKind.SELECT and statement.tree.find(exp.Into, *_DATA_CHANGES):
+        raise StatementRefused(Reason.STATEMENT_KIND, "A SELECT may not create, fill or change tables or files.")
+
+
+_DATA_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Command)
+
+
+def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
+    """Every mention of a sensitive relation's name is one that the parser placed in its tree."""
+    assert statement.tree is not None
+    placed = {identifier.meta.get("start") for identifier in statement.tree.find_all(exp.Identifier)}
+    for token in statement.tokens:
+        if token.text.lower() in words and statement.is_word(token) and token.start not in placed:
+            raise StatementRefused(Reason.CONSTRUCT, f"The role of the name {token.text} in the statement is not clear.")
+
+
+def _check_unambiguous(changed: list[_Target], found: tuple[Scan, ...]) -> None:
+    """Two tables of one name stay apart by their schemas, which a derived table loses."""
+    for target in changed:
+        same = {s.relation.key for s in found if s.word == target.scan.word and not s.has_alias}
+        if not target.scan.has_alias and len(same) > 1:
+            raise StatementRefused(Reason.CONSTRUCT, f"Give the tables called {target.scan.word} different aliases.")
+
+
+def _target(
+    statement: Statement, scan: Scan, names: Mentions, binding: Binding, revealed: frozenset[ColumnName]
+) -> _Target:
+    clauses = table_clauses(statement, scan)
+    protected = binding.protected.get(scan.relation.key)
+    view = _masked_view(scan.relation, binding, revealed)
+    if protected is None:
+        assert view is not None
+        return _Target(scan, None, clauses, statement.written(view.sql), view.masked, view.revealed)
+    columns = needed(scan, protected, names, binding.dialect)
+    masked, shown = columns.masked(revealed), columns.revealed(revealed)
+    source = protected.sql
+    if view is not None:
+        masked, shown = masked | view.masked, shown | view.revealed
+        source = f"({view.sql}) AS {quoted(scan.relation.name, binding.dialect)}" if view.masked else source
+    head = statement.written(f"SELECT {select_list(columns, revealed)} FROM ")
+    inside = f"{clauses.before}{statement.written(source)}{clauses.after}{clauses.lock}"
+    return _Target(scan, columns, clauses, head + inside, masked, shown)
+
+
+def _masked_view(relation: Relation, binding: Binding, revealed: frozenset[ColumnName]) -> _MaskedView | None:
+    """The definition of a view that reaches a protected relation; None for any other relation."""
+    is_closed = relation.kind is RelationKind.MATERIALIZED_VIEW and relation.key in binding.protected
+    if is_closed or not reaches_protected(relation, binding):
+        return None
+    key = ("view", relation.key, revealed)
+    known = binding.memo.get(key)
+    if known is None:
+        known = binding.memo[key] = _definition_masked(definition(relation, binding), binding, revealed)
+    assert isinstance(known, _MaskedView)
+    return known
+
+
+def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnName]) -> _MaskedView:
+    """A view's SELECT masked, every table in it named in full, so that no name of the statement around it captures one."""
+    statement = read_statement(sql, binding.dialect)
+    statement = replace(statement, sql=statement.text)  # without comments: one to the end of the line would swallow the bracket
+    check_calls(statement, binding)
+    found = scans(statement, binding.resolver, binding.catalog)
+    sensitive = [scan for scan in found if _is_sensitive(scan, binding)]
+    _check_accounted(statement, sensitive_words(binding))
+    names = mentions(statement, found)
+    targets = [_target(statement, scan, names, binding, revealed) for scan in sensitive]
+    changed = [target for target in targets if target.masked]
+    replaced = {target.scan.start for target in changed}
+    edits = list(_edits(statement, changed))
+    edits += shadowing_edits(statement, sensitive_words(binding), binding.resolver, binding.catalog)
+    edits += [_full_name(scan, binding) for scan in found if scan.start not in replaced and not scan.is_qualified]
+    return _MaskedView(
+        applied(statement.sql, edits).strip(),
+        frozenset().union(*(t.masked for t in targets)),
+        frozenset().union(*(t.revealed for t in targets)),
+    )
+
+
+def _full_name(scan: Scan, binding: Binding) -> Edit:
+    alias = "" if scan.has_alias or scan.is_operand else f" AS {scan.alias}"
+    return Edit(scan.start, scan.end, qualified(scan.relation, binding.catalog) + alias)
+
+
+def _edits(statement: Statement, changed: Iterable[_Target]) -> Iterator[Edit]:
+    """Everything that changes in the text, in no order."""
+    places: set[int] = set()
+    for target in changed:
+        yield _table_edit(statement, target)
+        yield from target.clauses.removals
+        yield from _qualifier_edits(statement, target.scan)
+        grouping = grouping_edit(statement, target.scan, target.columns) if target.columns is not None else None
+        if grouping is not None and grouping.start not in places:
+            places.add(grouping.start)
+            yield grouping
+
+
+def _table_edit(statement: Statement, target: _Target) -> Edit:
+    scan, clauses = target.scan, target.clauses
+    table = f"({target.select})"
+    if scan.is_operand or isinstance(scan.node.parent, exp.Summarize):
+        return Edit(scan.start, scan.end, table)
+    if not scan.has_alias:
+        table += f" AS {scan.alias}"
+    start = table_statement_start(statement, scan)
+    if start is not None:
+        return Edit(start, clauses.end, f"SELECT * FROM {table}")
+    return Edit(clauses.start, clauses.end, table)
+
+
+def _qualifier_edits(statement: Statement, scan: Scan) -> Iterator[Edit]:
+    """`public.customers.email` → `customers.email`: a derived table belongs to no schema."""
+    assert statement.tree is not None
+    if scan.has_alias:
+        return
+    for column in statement.tree.find_all(exp.Column):
+        schema, table = column.args.get("db"), column.args.get("table")
+        if schema is None or table.name.lower() != scan.word or schema.name.lower() not in _schema_words(scan):
+            continue
+        first = column.args.get("catalog") or schema
+        yield Edit(position(first), position(table), "")
+
+
+def _schema_words(scan: Scan) -> set[str]:
+    names = [name for name in (scan.node.args.get("catalog"), scan.node.args.get("db")) if name]
+    return {*(part.lower() for part in scan.relation.schema.split(".")), *(name.name.lower() for name in names)}

@@ -1,0 +1,144 @@
+"""The check of the result: reads the produced text anew and fails unless every sensitive column is behind its mask.
+
+It shares none of the passes: scans are found again in the produced text, the text of each derived table is compared with what
+the binding says it must be, and a scan left raw is allowed only where no word of the statement can reach a masked column of it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
+
+from masking.names import ColumnName
+from rewriter.binding import Binding, Protected
+from rewriter.errors import LeakError
+from rewriter.statement import Statement, read_statement
+
+_IMPLICIT = frozenset({"natural", "columns", "pivot", "pivot_wider", "unpivot", "summarize"})
+"""Words that use columns which they do not name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """A scan that is not behind a mask: of which relation, and as what the statement calls it."""
+
+    protected: Protected
+    alias: str
+    places: frozenset[int]
+
+
+def verify(
+    sql: str, binding: Binding, *, revealed: frozenset[ColumnName] = frozenset(), is_percent_doubled: bool = False
+) -> None:
+    """Nothing, when no sensitive column outside `revealed` can be read raw by `sql`.
+
+    Raises:
+        LeakError: a scan of a sensitive relation is not behind its masks.
+    """
+    statement = read_statement(sql, binding.dialect, is_percent_doubled=is_percent_doubled)
+    assert statement.tree is not None
+    covered: list[tuple[int, int]] = []
+    raw: list[_Raw] = []
+    for table in statement.tree.find_all(exp.Table):
+        for protected in _meant(table, binding):
+            span = _masked_span(table, protected, statement, revealed)
+            if span is None:
+                raw.append(_Raw(protected, (table.alias or table.name).lower(), _places(table)))
+            else:
+                covered.append(span)
+    if raw:
+        _check_raw(raw, covered, statement, revealed)
+
+
+def _meant(table: exp.Expr, binding: Binding) -> Iterator[Protected]:
+    """Every protected relation that the name can mean, however the engine resolves it; no CTE bears such a name any more."""
+    name = table.this
+    if not isinstance(name, exp.Identifier) or isinstance(table.parent, exp.Lock) or table.arg_key == "indexed":
+        return
+    schema = table.args.get("db")
+    for protected in binding.protected.values():
+        relation = protected.relation
+        if relation.name.lower() != name.name.lower():
+            continue
+        known = relation.schema.lower().split(".")
+        if schema is None or schema.name.lower() in (*known, binding.catalog.database.lower()):
+            yield protected
+
+
+def _places(table: exp.Expr) -> frozenset[int]:
+    alias = table.args.get("alias")
+    names = [table.args.get("catalog"), table.args.get("db"), table.this, alias.this if alias is not None else None]
+    return frozenset(int(name.meta["start"]) for name in names if isinstance(name, exp.Identifier) and "start" in name.meta)
+
+
+def _masked_span(
+    table: exp.Expr, protected: Protected, statement: Statement, revealed: frozenset[ColumnName]
+) -> tuple[int, int] | None:
+    """The span of the derived table's select list and name when it is exactly as the binding wants it."""
+    query = table.parent.parent if isinstance(table.parent, exp.From) else None
+    if not isinstance(query, exp.Select) or any(query.args.get(clause) for clause in ("joins", "where", "group", "having", "laterals")):
+        return None
+    known = {column.word: column for column in protected.columns}
+    items: list[str] = []
+    for item in query.expressions:
+        column = known.get(item.alias_or_name.lower())
+        if column is None:
+            items.append(statement.text[item.this.meta["start"] : item.this.meta["end"] + 1] if isinstance(item, exp.Column) else "1")
+        else:
+            items.append(column.sql if column.name in revealed else column.projection)
+    only = "ONLY " if table.args.get("only") else ""
+    wanted = statement.written(f"(SELECT {', '.join(items)} FROM {only}{protected.sql}")
+    end = max(int(part.meta["end"]) for part in (table.this, table.args.get("db")) if part is not None) + 1
+    start = end - len(wanted)
+    return (start, end) if start >= 0 and statement.sql[start:end] == wanted else None
+
+
+def _check_raw(
+    raw: list[_Raw], covered: list[tuple[int, int]], statement: Statement, revealed: frozenset[ColumnName]
+) -> None:
+    tokens = [t for t in statement.tokens if not any(start <= t.start < end for start, end in covered)]
+    sources = _sources(statement)
+    for scan in raw:
+        words = {c.word for c in scan.protected.columns if c.mask is not None and c.name not in revealed}
+        if words and any(_reaches(tokens, index, scan, words, sources) for index in range(len(tokens))):
+            raise LeakError(f"a scan of {scan.protected.relation.name} was left raw; please report the statement's shape")
+
+
+def _sources(statement: Statement) -> set[str]:
+    """Names that stand for one FROM item, so that what is behind them belongs to no other."""
+    assert statement.tree is not None
+    names: set[str] = set()
+    for node in statement.tree.find_all(exp.Table, exp.Subquery, exp.Lateral, exp.Unnest, exp.CTE):
+        if not isinstance(node, exp.Subquery) or isinstance(node.this, exp.Select | exp.SetOperation | exp.Values):
+            names.add(node.alias_or_name.lower())
+    joined = {n.alias.lower() for n in statement.tree.find_all(exp.Subquery) if not isinstance(n.this, exp.Query | exp.Values)}
+    return names - joined
+
+
+def _reaches(tokens: list[Token], index: int, scan: _Raw, words: set[str], sources: set[str]) -> bool:
+    """Whether the token at `index` can read one of `words` through the raw scan."""
+    token = tokens[index]
+    word = token.text.lower()
+    before = [t.text.lower() for t in tokens[max(0, index - 3) : index]]
+    qualifier = before[-2] if len(before) > 1 and before[-1] == "." else None
+    is_elsewhere = qualifier is not None and qualifier != scan.alias and qualifier in sources
+    if token.token_type == TokenType.STAR:
+        return not is_elsewhere and not _is_harmless_star(before)
+    if token.start in scan.places:
+        return False
+    is_followed_by_dot = index + 1 < len(tokens) and tokens[index + 1].token_type == TokenType.DOT
+    if word == scan.alias and not is_followed_by_dot and qualifier is None and not _is_lock_target(before):
+        return True
+    return (word in words and not is_elsewhere) or (word in _IMPLICIT and not is_followed_by_dot and qualifier is None)
+
+
+def _is_harmless_star(before: list[str]) -> bool:
+    """`count(*)`, `EXISTS (SELECT *`, and a multiplication."""
+    if before[-2:] == ["count", "("] or before == ["exists", "(", "select"]:
+        return True
+    return bool(before) and before[-1] not in ("select", "distinct", "all", ",", "(", ".", "returning")
+
+
+def _is_lock_target(before: list[str]) -> bool:
+    return bool(before) and before[-1] in ("of", ",") and any(w in before for w in ("update", "share", "of", "key"))

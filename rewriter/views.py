@@ -1,0 +1,85 @@
+"""What a view reads, and its masked definition.
+
+The database's own dependency catalog decides which views reach a protected relation; where it has none, the
+view's definition is read with the same rules as a statement.
+"""
+
+from rewriter.binding import Binding, quoted
+from rewriter.errors import Reason, StatementRefused
+from rewriter.scans import scans
+from rewriter.schema import Relation, RelationKind
+from rewriter.statement import read_statement
+
+
+def reaches_protected(relation: Relation, binding: Binding) -> bool:
+    """Whether a view or materialized view reads, at any depth, a relation with masked columns.
+
+    Raises:
+        StatementRefused: its definition cannot be read.
+    """
+    if relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW):
+        return False
+    key = ("reaches", relation.key)
+    known = binding.memo.get(key)
+    if known is None:
+        binding.memo[key] = False  # a view cannot read itself; recursion through it ends here
+        known = any(
+            target in binding.protected or reaches_protected(binding.catalog.relations[target], binding)
+            for target in _direct(relation, binding)
+        )
+        binding.memo[key] = known
+    return bool(known)
+
+
+def _direct(relation: Relation, binding: Binding) -> frozenset[tuple[str, str]]:
+    """The relations that a view reads directly."""
+    if relation.depends_on is not None:
+        return frozenset(key for key in relation.depends_on if key in binding.catalog.relations)
+    statement = read_statement(_definition(relation), binding.dialect)
+    return frozenset(scan.relation.key for scan in scans(statement, binding.resolver, binding.catalog))
+
+
+def _definition(relation: Relation) -> str:
+    if relation.definition is None:
+        raise StatementRefused(
+            Reason.VIEW, f"The definition of {relation.name} cannot be read; query the tables under it."
+        )
+    return relation.definition.strip().rstrip(";")
+
+
+def sensitive_words(binding: Binding) -> frozenset[str]:
+    """Names, in lower case, of every relation whose scan may need masking."""
+    known = binding.memo.get("words")
+    if known is None:
+        known = binding.memo["words"] = frozenset(
+            relation.name.lower()
+            for relation in binding.catalog.relations.values()
+            if relation.key in binding.protected or _may_reach(relation, binding)
+        )
+    assert isinstance(known, frozenset)
+    return known
+
+
+def _may_reach(relation: Relation, binding: Binding) -> bool:
+    try:
+        return reaches_protected(relation, binding)
+    except StatementRefused:
+        return True  # Fail closed: what cannot be read may read anything.
+
+
+def definition(relation: Relation, binding: Binding) -> str:
+    """The SELECT that a view stands for, under the view's own column names.
+
+    Raises:
+        StatementRefused: the view's definition cannot be read, or it is a materialized view, whose stored rows hold raw values.
+    """
+    if relation.kind is RelationKind.MATERIALIZED_VIEW:
+        raise StatementRefused(
+            Reason.VIEW,
+            f"{relation.name} stores values of sensitive columns; list it under `tables:` in the policy with the columns that are clear.",
+        )
+    text = _definition(relation)
+    if not relation.view_columns:
+        return text
+    names = ", ".join(quoted(name, binding.dialect) for name in relation.view_columns)
+    return f"WITH unmask_view({names}) AS ({text}) SELECT {names} FROM unmask_view"

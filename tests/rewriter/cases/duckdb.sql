@@ -1,0 +1,40 @@
+-- title: from first
+FROM customers ORDER BY id;
+-- title: from first with select
+FROM customers SELECT id, email ORDER BY id;
+-- title: exclude
+SELECT * EXCLUDE (ssn) FROM customers ORDER BY id;
+-- title: replace
+SELECT * REPLACE (upper(email) AS email) FROM customers ORDER BY id;
+-- title: columns by pattern
+SELECT COLUMNS('e.*l') FROM customers ORDER BY id;
+-- title: summarize
+SELECT column_name, min, max FROM (SUMMARIZE customers) ORDER BY column_name;
+-- title: pivot
+PIVOT customers ON city USING count(email) GROUP BY born ORDER BY born;
+-- title: group by all
+SELECT email, city, count(*) FROM customers GROUP BY ALL ORDER BY ALL;
+-- title: qualify
+SELECT id, email FROM customers QUALIFY row_number() OVER (PARTITION BY city ORDER BY id) = 1 ORDER BY id;
+-- title: struct of the row
+SELECT c FROM customers c ORDER BY c.id;
+-- title: list aggregates and lambdas
+SELECT list(ssn ORDER BY id), list_transform([1, 2], lambda x: x + 1) FROM customers;
+-- title: main qualifier
+SELECT main.customers.email FROM main.customers ORDER BY id;
+-- title: database qualifier
+SELECT id, email FROM memory.main.customers ORDER BY id;
+-- title: rowid
+SELECT rowid, email FROM customers ORDER BY rowid;
+-- title: positional join
+SELECT a.email, b.email FROM customers a POSITIONAL JOIN employees b ORDER BY a.id, b.id;
+-- title: asof join
+SELECT o.id, c.email FROM orders o ASOF JOIN customers c ON o.customer_id >= c.id ORDER BY o.id;
+-- title: dot method
+SELECT email.upper() FROM customers ORDER BY id;
+-- title: types
+SELECT DISTINCT typeof(email), typeof(born), typeof(salary), typeof(score) FROM customers;
+-- title: string slices
+SELECT email[1:2], ssn[-4:] FROM customers ORDER BY id;
+-- title: unpivot
+UNPIVOT (SELECT id, email, ssn FROM customers) ON email, ssn INTO NAME k VALUE v ORDER BY ALL;

@@ -1,0 +1,41 @@
+-- title: database-qualified column references
+SELECT customers.email FROM customers ORDER BY customers.id;
+-- title: backquotes
+SELECT `c`.`email`, `c`.`id` FROM `customers` AS `c` ORDER BY `c`.`id`;
+-- title: for update
+SELECT id, email FROM customers WHERE id = 1 FOR UPDATE;
+-- title: lock in share mode
+SELECT id, email FROM customers WHERE id < 3 ORDER BY id LOCK IN SHARE MODE;
+-- title: index hint
+SELECT id, email FROM customers USE INDEX (PRIMARY) WHERE id < 4 ORDER BY id;
+-- title: force index with an alias
+SELECT c.id, c.email FROM customers AS c FORCE INDEX (PRIMARY) WHERE c.id < 4 ORDER BY c.id;
+-- title: limit with a comma
+SELECT id, ssn FROM customers ORDER BY id LIMIT 2, 3;
+-- title: group_concat
+SELECT city, group_concat(email ORDER BY id SEPARATOR ';') FROM customers GROUP BY city ORDER BY city;
+-- title: functions
+SELECT id, concat(email, '!'), if(score > 20, ssn, phone), ifnull(salary, 0), year(born), date_format(born, '%Y-%m') FROM customers ORDER BY id;
+-- title: double-quoted strings
+SELECT id FROM customers WHERE email = "a***@***.example" ORDER BY id;
+-- title: null-safe comparison, regexp
+SELECT id FROM customers WHERE salary <=> NULL AND email REGEXP '^[ab]' ORDER BY id;
+-- title: case-insensitive collation on a mask
+SELECT id FROM customers WHERE email LIKE 'A%' ORDER BY id;
+-- title: comparison in the column's collation
+SELECT id FROM customers WHERE email = 'A***@***.EXAMPLE' ORDER BY id;
+-- title: group by with rollup
+SELECT city, count(email) FROM customers GROUP BY city WITH ROLLUP;
+-- title: straight join
+SELECT c.email FROM customers c STRAIGHT_JOIN orders o ON o.customer_id = c.id ORDER BY o.id;
+-- title: hash comment
+SELECT email # the mail
+FROM customers ORDER BY id;
+-- title: arithmetic
+SELECT id, score DIV 3, score MOD 7, score ^ 1, -score FROM customers ORDER BY id;
+-- title: from dual
+SELECT 1 FROM DUAL;
+-- title: enum, set and json columns
+SELECT id, mood, payload, flag FROM things ORDER BY id;
+-- title: select from values of a union in brackets
+(SELECT email FROM customers WHERE id = 1) UNION ALL (SELECT email FROM employees WHERE id = 1);

@@ -1,0 +1,94 @@
+-- title: table statement
+TABLE customers ORDER BY id;
+-- title: schema-qualified column references
+SELECT public.customers.email, public.customers.id FROM public.customers ORDER BY public.customers.id;
+-- title: group by the primary key
+SELECT c.id, c.name, c.email, count(o.id) FROM customers c LEFT JOIN orders o ON o.customer_id = c.id GROUP BY c.id ORDER BY c.id;
+-- title: group by the primary key, unqualified
+SELECT id, email, ssn FROM customers GROUP BY id ORDER BY id;
+-- title: group by the primary key with having and order
+SELECT c.name, sum(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY c.id HAVING c.email LIKE 'a%' ORDER BY c.born, c.id;
+-- title: whole row to json
+SELECT to_jsonb(c) FROM customers c ORDER BY id;
+-- title: whole row is null
+SELECT id FROM customers c WHERE c IS NOT NULL ORDER BY id;
+-- title: field of the whole row
+SELECT (c).ssn FROM customers c ORDER BY id;
+-- title: count of the whole row
+SELECT count(c) FROM customers c;
+-- title: whole row text
+SELECT c::text FROM customers c ORDER BY id;
+-- title: only
+SELECT id, email FROM ONLY customers ORDER BY id;
+-- title: tablesample
+SELECT id, email FROM customers TABLESAMPLE BERNOULLI (100) REPEATABLE (1) ORDER BY id;
+-- title: aliased tablesample
+SELECT c.id, c.email FROM customers AS c TABLESAMPLE SYSTEM (100) WHERE c.id > 2 ORDER BY c.id;
+-- title: column alias list
+SELECT a, b FROM employees AS e(a, m, n, b) ORDER BY a;
+-- title: system column
+SELECT id, email, tableoid::regclass::text FROM customers ORDER BY id;
+-- title: lateral
+SELECT c.id, l.email FROM customers c CROSS JOIN LATERAL (SELECT e.email FROM employees e WHERE e.id = c.id) AS l ORDER BY c.id;
+-- title: distinct on
+SELECT DISTINCT ON (email) email, id FROM customers ORDER BY email, id;
+-- title: filter clause
+SELECT count(*) FILTER (WHERE email LIKE 'a%') AS a, string_agg(ssn, ',' ORDER BY id) FROM customers;
+-- title: array subquery and any
+SELECT ARRAY(SELECT ssn FROM customers ORDER BY id) AS a, 'x' = ANY(ARRAY(SELECT email FROM customers)) AS b;
+-- title: casts and operators
+SELECT id, born::text, email ~ '^a', ssn ~~ '***%', created::date, score::numeric(5,1), born + 1 FROM customers ORDER BY id;
+-- title: type of a masked column
+SELECT DISTINCT pg_typeof(email)::text, pg_typeof(born)::text, pg_typeof(salary)::text, pg_typeof(score)::text FROM customers;
+-- title: for update
+SELECT id, email FROM customers WHERE id = 1 FOR UPDATE;
+-- title: for update of an alias, skip locked
+SELECT c.id, c.email FROM customers c JOIN orders o ON o.customer_id = c.id ORDER BY o.id FOR UPDATE OF c SKIP LOCKED;
+-- title: rollup over a mask
+SELECT email, city, count(*) FROM customers GROUP BY ROLLUP (email, city) ORDER BY 1, 2;
+-- title: grouping sets
+SELECT born, city, count(*) FROM customers GROUP BY GROUPING SETS ((born), (city), ()) ORDER BY 1, 2;
+-- title: full join
+SELECT c.id, e.email FROM customers c FULL JOIN employees e ON e.id = c.id + 8 ORDER BY 1, 2;
+-- title: table in a partition hierarchy
+SELECT id, secret, kind FROM events ORDER BY id;
+-- title: a partition itself
+SELECT id, secret FROM events_a ORDER BY id;
+-- title: set-returning function beside a table
+SELECT c.id, g.n, c.phone FROM customers c, generate_series(1, 2) AS g(n) WHERE c.id < 3 ORDER BY 1, 2;
+-- title: materialized CTE
+WITH c AS MATERIALIZED (SELECT * FROM customers) SELECT email FROM c ORDER BY id;
+-- title: CTE reads the table that it is named after
+WITH customers AS (SELECT id, email FROM customers) SELECT email FROM customers ORDER BY id;
+-- title: json building
+SELECT json_build_object('mail', email, 'ssn', ssn) FROM customers ORDER BY id;
+-- title: json aggregate of rows
+SELECT json_agg(c ORDER BY id) FROM customers c;
+-- title: values lists
+SELECT v.n, c.email FROM (VALUES (1), (2)) AS v(n) JOIN customers c ON c.id = v.n ORDER BY 1;
+-- title: dollar quotes and escape strings
+SELECT id FROM customers WHERE name <> $$O'Brien$$ AND email <> E'a\'b' ORDER BY id;
+-- title: extract and intervals
+SELECT extract(year FROM born), born + interval '1 day', date_trunc('month', created), age(born, DATE '1970-01-01') FROM customers ORDER BY id;
+-- title: other schema
+SELECT p.id, p.born, p.name FROM crm.people p ORDER BY id;
+-- title: other schema unaliased
+SELECT crm.people.born FROM crm.people ORDER BY crm.people.id;
+-- title: quoted identifiers with capitals
+SELECT "Secret Code", "id" FROM "Odd Table" ORDER BY "id";
+-- title: enum and uuid and json columns
+SELECT id, mood, token, payload FROM things ORDER BY id;
+-- title: generated table expression with ordinality
+SELECT c.email, u.x, u.n FROM customers c CROSS JOIN unnest(ARRAY['a', 'b']) WITH ORDINALITY AS u(x, n) WHERE c.id = 1 ORDER BY 3;
+-- title: row comparison and row constructor
+SELECT id, ROW(id, email) FROM customers WHERE ROW(id, email) > ROW(3, 'a') ORDER BY id;
+-- title: within group
+SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY score) FROM customers;
+-- title: intersect all and except all
+SELECT email FROM customers INTERSECT ALL SELECT email FROM customers2 ORDER BY 1;
+-- title: limit with ties
+SELECT id, score FROM customers ORDER BY score FETCH FIRST 3 ROWS WITH TIES;
+-- title: two tables of one name, aliased
+SELECT a.email, b.email FROM public.customers a JOIN crm.customers b ON a.id = b.id ORDER BY a.id;
+-- title: domain column
+SELECT id, code FROM things ORDER BY id;

@@ -1,0 +1,34 @@
+-- title: rowid
+SELECT rowid, email FROM customers ORDER BY rowid;
+-- title: table as an operand
+SELECT 'x' IN codes, 'alpha' IN codes;
+-- title: main qualifier
+SELECT main.customers.email FROM main.customers ORDER BY main.customers.id;
+-- title: indexed by
+SELECT id, email FROM customers NOT INDEXED WHERE id < 4 ORDER BY id;
+-- title: bare columns beside max
+SELECT city, email, max(id) FROM customers GROUP BY city ORDER BY city;
+-- title: typeof and affinity
+SELECT typeof(email), typeof(score), typeof(born), typeof(salary) FROM customers ORDER BY id;
+-- title: affinity in comparisons
+SELECT id FROM customers WHERE score = '20' ORDER BY id;
+-- title: nocase collation
+SELECT id, handle FROM things WHERE handle = 'ABCDEF' OR handle LIKE 'x%' ORDER BY handle, id;
+-- title: double-quoted string
+SELECT id FROM customers WHERE city = "Bern" ORDER BY id;
+-- title: brackets and backquotes
+SELECT [email], `ssn` FROM [customers] ORDER BY [id];
+-- title: group_concat
+SELECT city, group_concat(email, ';') FROM (SELECT city, email FROM customers ORDER BY id) GROUP BY city ORDER BY city;
+-- title: glob, iif, printf
+SELECT id, email GLOB 'a*', iif(score > 20, ssn, phone), printf('%s-%d', email, score) FROM customers ORDER BY id;
+-- title: json
+SELECT json_object('mail', email) FROM customers ORDER BY id;
+-- title: date functions
+SELECT strftime('%Y', born), date(born, '+1 day') FROM customers ORDER BY id;
+-- title: limit with a comma
+SELECT ssn FROM customers ORDER BY id LIMIT 2, 3;
+-- title: full join
+SELECT c.id, e.email FROM customers c FULL JOIN employees e ON e.id = c.id + 8 ORDER BY 1, 2;
+-- title: is
+SELECT id FROM customers WHERE salary IS NULL AND email IS NOT 'x' ORDER BY id;

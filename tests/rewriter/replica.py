@@ -1,0 +1,230 @@
+"""A database and its masked copy, on each engine: what the promise of the rewriter is held against."""
+
+import datetime
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pymysql
+from sqlalchemy.engine import make_url
+
+from masking import Policy
+from masking.types import Dialect
+from rewriter.binding import Binding, bind
+from rewriter.catalog import load_catalog
+
+POLICY = """
+columns:
+  customers.email: {mask: email, tags: [pii]}
+  customers.ssn: {mask: {partial: {prefix: 0, padding: "***-**-", suffix: 4}}, tags: [pii]}
+  customers.phone: redact
+  customers.born: year
+  customers.salary: "null"
+  customers.score: {mask: {bucket: {size: 10}}}
+  customers2.email: email
+  customers2.ssn: redact
+  cards.number: {mask: {partial: {prefix: 0, padding: "************", suffix: 4}}}
+  employees.email: {mask: {constant: {value: "someone@***.example"}}}
+"""
+"""Masks of the tables that every engine has; each engine adds its own in `_OWN_POLICY`."""
+
+_OWN_POLICY: dict[Dialect, str] = {
+    "postgresql": """
+  events.secret: redact
+  crm.people.born: year
+  crm.customers.email: redact
+  "Odd Table"."Secret Code": redact
+  things.mood: redact
+  things.token: redact
+  things.payload: redact
+  things.code: redact
+""",
+    "mysql": """
+  things.mood: redact
+  things.payload: redact
+  things.flag: redact
+""",
+    "sqlite": """
+  codes.code: redact
+  things.handle: {mask: {partial: {prefix: 3, padding: "***", suffix: 0}}}
+""",
+    "duckdb": "",
+}
+
+_TABLES = """
+CREATE TABLE customers (id int PRIMARY KEY, name varchar(50), email varchar(100), ssn varchar(11), phone varchar(20), born date, created timestamp, salary decimal(10,2), score int, city varchar(30), active boolean);
+CREATE TABLE customers2 (id int PRIMARY KEY, email varchar(100), ssn varchar(11), score int);
+CREATE TABLE employees (id int PRIMARY KEY, manager_id int, name varchar(50), email varchar(100));
+CREATE TABLE employees2 (id int PRIMARY KEY, email varchar(100), score int);
+CREATE TABLE cards (id int PRIMARY KEY, customer_id int, number varchar(19));
+CREATE TABLE orders (id int PRIMARY KEY, customer_id int, total decimal(10,2), placed date, note varchar(40));
+CREATE VIEW active_customers AS SELECT id, name, email FROM customers WHERE id > 2;
+CREATE VIEW named_customers AS SELECT v.id, v.email AS mail, o.total FROM active_customers v JOIN orders o ON o.customer_id = v.id;
+CREATE VIEW order_totals AS SELECT customer_id, sum(total) AS spent FROM orders GROUP BY customer_id;
+CREATE VIEW mails_per_city AS SELECT city, email, count(*) AS n FROM customers GROUP BY city, email;
+"""
+_OWN_TABLES: dict[Dialect, str] = {
+    "postgresql": """
+CREATE TABLE events (id int, kind text, secret text) PARTITION BY LIST (kind);
+CREATE TABLE events_a PARTITION OF events FOR VALUES IN ('a');
+CREATE TABLE events_b PARTITION OF events FOR VALUES IN ('b');
+INSERT INTO events VALUES (1, 'a', 'first'), (2, 'b', 'second'), (3, 'a', NULL);
+CREATE SCHEMA crm;
+CREATE TABLE crm.people (id int PRIMARY KEY, name text, born timestamptz);
+INSERT INTO crm.people VALUES (1, 'Ann', '1980-05-06 07:08:09+02'), (2, 'Bob', NULL);
+CREATE TABLE crm.customers (id int PRIMARY KEY, email text COLLATE "C");
+INSERT INTO crm.customers VALUES (1, 'crm@x.example'), (2, NULL), (5, 'five@x.example');
+CREATE TABLE "Odd Table" (id int PRIMARY KEY, "Secret Code" text);
+INSERT INTO "Odd Table" VALUES (1, 'alpha'), (2, 'beta');
+CREATE TYPE mood AS ENUM ('sad', 'happy');
+CREATE DOMAIN short AS varchar(12);
+CREATE TABLE things (id int PRIMARY KEY, mood mood, token uuid, payload jsonb, code short);
+INSERT INTO things VALUES (1, 'sad', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"a": 1}', 'secretcode'), (2, NULL, NULL, NULL, NULL);
+""",
+    "mysql": """
+CREATE TABLE things (id int PRIMARY KEY, mood enum('sad','happy'), payload json, flag tinyint(1));
+INSERT INTO things VALUES (1, 'sad', '{"a": 1}', 1), (2, NULL, NULL, NULL);
+""",
+    "sqlite": """
+CREATE TABLE codes (code text);
+INSERT INTO codes VALUES ('alpha'), ('beta');
+CREATE TABLE things (id integer PRIMARY KEY, handle text COLLATE NOCASE);
+INSERT INTO things VALUES (1, 'AbcDef'), (2, 'xyzzy'), (3, NULL);
+""",
+    "duckdb": "",
+}
+
+_NAMES = ("Ana", "Bo", "Cem", "Dee", "Eva", "Finn", "Gus", "Hoa", "Ada", "Ben", "Zoë", "Ulf")
+
+
+def _rows() -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Every row of the common tables; secrets repeat across rows and tables so that joins and groups have something to find."""
+    for i in range(1, 13):
+        email = None if i == 9 else f"{_NAMES[i - 1].lower()}{i % 4}@mail.example"
+        born = None if i == 7 else datetime.date(1970 + 5 * (i % 5), i, 2 * i)
+        salary = None if i == 4 else Decimal("1234.50") + i
+        created = datetime.datetime(2020, 1, i, 3, 4, i)  # noqa: DTZ001 -- the column has no time zone
+        phone = None if i == 3 else f"+41 44 {i:03}"
+        row = (i, _NAMES[i - 1], email, f"123-45-{6000 + i % 7:04}", phone, born, created, salary, 7 * i % 50)
+        yield "customers", (*row, ("Bern", "Oslo", "Lima")[i % 3], i % 2 == 0)
+        if i % 2:
+            yield "customers2", (i, email, f"123-45-{6000 + i:04}", 7 * i % 50)
+        yield "cards", (i, i % 5 + 1, f"4111 1111 1111 {1000 + i}")
+        yield "orders", (100 + i, i % 6 + 1, Decimal(i) * 3, datetime.date(2024, i, 1), f"note {i}")
+        if i < 6:
+            yield "employees", (i, i // 2 or None, _NAMES[i], f"{_NAMES[i - 1].lower()}{i % 4}@mail.example")
+            yield "employees2", (i, f"e{i}@x.example", i)
+
+
+@dataclass(frozen=True)
+class Replica:
+    """`raw` and its masked `copy`, as DBAPI connections, and the policy bound to the first."""
+
+    dialect: Dialect
+    raw: Any
+    copy: Any
+    binding: Binding = field(repr=False)
+
+    def rows(self, connection: Any, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:  # noqa: ANN401 -- four drivers
+        """Names of the columns and the rows that `sql` gives."""
+        cursor = connection.cursor()
+        try:
+            cursor.execute(sql)
+            return [column[0] for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
+        finally:
+            cursor.close()
+
+
+@contextmanager
+def replica(dialect: Dialect, url: str, folder: Path) -> Iterator[Replica]:
+    """A filled database and its masked copy on the server at `url` (SQLite and DuckDB: in memory)."""
+    with _connected(dialect, url, folder, "raw") as raw, _connected(dialect, url, folder, "copy") as copy:
+        for connection in (raw, copy):
+            _fill(connection, dialect)
+        policy = Policy.parse(POLICY + _OWN_POLICY[dialect])
+        binding = bind(policy, load_catalog(raw.cursor(), dialect))
+        for protected in binding.protected.values():
+            masks = [f"{c.sql} = {c.mask}" for c in protected.columns if c.mask is not None]
+            copy.cursor().execute(f"UPDATE {_in_copy(protected.sql, dialect)} SET {', '.join(masks)}")  # noqa: S608 -- names and masks of ours
+        yield Replica(dialect, raw, copy, binding)
+
+
+def _in_copy(name: str, dialect: Dialect) -> str:
+    return name.replace("`unmask_raw`", "`unmask_copy`") if dialect == "mysql" else name
+
+
+@contextmanager
+def _connected(dialect: Dialect, url: str, folder: Path, which: str) -> Iterator[Any]:
+    match dialect:
+        case "sqlite":
+            with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+                yield connection
+        case "duckdb":
+            with closing(duckdb.connect(":memory:")) as connection:
+                yield connection
+        case "postgresql":
+            with _server_database(url, which) as (dsn, _), psycopg.connect(dsn, autocommit=True) as connection:
+                yield connection
+        case "mysql":
+            address = make_url(url)
+            with closing(
+                pymysql.connect(
+                    host=address.host or "localhost",
+                    port=address.port or 3306,
+                    user=address.username,
+                    password=address.password or "",
+                    unix_socket=address.query.get("unix_socket"),
+                    autocommit=True,
+                )
+            ) as connection:
+                cursor = connection.cursor()
+                cursor.execute(f"DROP DATABASE IF EXISTS unmask_{which}")
+                cursor.execute(f"CREATE DATABASE unmask_{which} CHARACTER SET utf8mb4")
+                cursor.execute(f"USE unmask_{which}")
+                yield connection
+                cursor.execute(f"DROP DATABASE unmask_{which}")
+
+
+@contextmanager
+def _server_database(url: str, which: str) -> Iterator[tuple[str, str]]:
+    """A fresh PostgreSQL database, dropped afterwards."""
+    plain = make_url(url).set(drivername="postgresql")
+    name = f"unmask_{which}"
+    with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {name}")
+    try:
+        yield plain.set(database=name).render_as_string(hide_password=False), name
+    finally:
+        with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as admin:
+            admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _fill(connection: Any, dialect: Dialect) -> None:  # noqa: ANN401 -- four drivers
+    cursor = connection.cursor()
+    for sql in (_TABLES + _OWN_TABLES[dialect]).split(";\n"):
+        if sql.strip():
+            cursor.execute(sql)
+    mark = "%s" if dialect in ("postgresql", "mysql") else "?"
+    for table, row in _rows():
+        values = [_stored(value) for value in row] if dialect == "sqlite" else row
+        cursor.execute(f"INSERT INTO {table} VALUES ({', '.join([mark] * len(row))})", values)  # noqa: S608 -- names of ours
+
+
+def _stored(value: object) -> object:
+    """SQLite has no types for these: text and numbers, as SQLAlchemy stores them."""
+    match value:
+        case Decimal():
+            return float(value)
+        case datetime.datetime():
+            return value.isoformat(" ") + ".000000"
+        case datetime.date():
+            return value.isoformat()
+        case _:
+            return value
