@@ -21,11 +21,16 @@ class RelationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column, spelled as the database spells it. `is_hidden`: not part of `SELECT *`."""
+    """One column, spelled as the database spells it. `is_hidden`: not part of `SELECT *`.
+
+    `generation`: the expression of a generated column, which reads other columns of the row; None for an ordinary one,
+    empty where there is one that the database does not show.
+    """
 
     name: str
     type: ColumnType
     is_hidden: bool = False
+    generation: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +42,8 @@ class Relation:
     as the database gives it (on PostgreSQL read under an empty search path, so that every name is qualified); None where it cannot be read.
     `view_columns`: the view's column list where the definition does not carry the names (`CREATE VIEW v(a, b)`).
     `depends_on`: relations that a view or materialized view reads directly, by the database's own dependency catalog
-    where it has one, else None. `parents`: tables that it inherits from or is a partition of.
+    where it has one, else None. `parents`: tables that it inherits from or is a partition of. For a virtual table
+    `definition` is its CREATE statement, and each table that its module keeps its content in is `shadow_of` it.
     """
 
     schema: str
@@ -52,6 +58,7 @@ class Relation:
     parents: frozenset[tuple[str, str]] = frozenset()
     is_temporary: bool = False
     has_rowid: bool = False
+    shadow_of: tuple[str, str] | None = None
 
     @property
     def key(self) -> tuple[str, str]:
