@@ -1,0 +1,217 @@
+"""The trail: what one record says, how it is chained to the one before, and how a chain is checked.
+
+Every writer (one process of an application, one call of the command line) has its own chain: `sequence` counts from 0,
+`previous` is the seal of the record before, and `seal` covers the whole record. An application seals with a keyed hash, a
+person at the command line with their own signature; so whoever can write to a sink can neither alter, remove, reorder nor
+invent a record without a trace. Records hold no secret, literal, parameter or cell value.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from pydantic import AwareDatetime, ValidationError
+
+from grants.records import Record
+from grants.signing import PublicKey, SigningKey
+
+
+class Event(StrEnum):
+    """What happened: a closed set."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    DENIED = "denied"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    REVEALED = "revealed"
+    FETCHED = "fetched"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class GrantUse(Record):
+    """A grant that a reveal rests on: which, why, and who approved it."""
+
+    id: str
+    reason: str = ""
+    approvers: tuple[str, ...] = ()
+
+
+class Entry(Record):
+    """What happened, when, and who did it. Fields that an event does not have are absent."""
+
+    event: Event
+    environment: str
+    at: AwareDatetime
+    principal: str | None = None
+    groups: tuple[str, ...] | None = None
+    request: str | None = None
+    digest: str | None = None
+    holder: str | None = None
+    scopes: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    tables: tuple[str, ...] | None = None
+    duration: timedelta | None = None
+    expires_at: AwareDatetime | None = None
+    is_live: bool | None = None
+    reason: str | None = None
+    grants: tuple[GrantUse, ...] | None = None
+    client: str | None = None
+    database: str | None = None
+    fingerprint: str | None = None
+    statement: str | None = None
+    policy_version: str | None = None
+    record: str | None = None
+    rows: int | None = None
+
+
+class AuditRecord(Entry):
+    """An entry in its place in a writer's chain."""
+
+    version: Literal[1] = 1
+    id: str
+    writer: str
+    sequence: int
+    previous: str
+    seal: str = ""
+
+    def sealed_bytes(self) -> bytes:
+        """What the seal covers: everything else."""
+        return self.model_copy(update={"seal": ""}).canonical()
+
+
+class Seal(Protocol):
+    """Who vouches for a writer's records."""
+
+    def of(self, content: bytes) -> str:
+        """The seal over `content`: `<method>:<key>:<value>`."""
+        ...
+
+
+class KeyedHash:
+    """An application's seal: HMAC-SHA-256. Without a key it only shows accidents, and says so (`hmac:none:…`)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self.id = hashlib.sha256(b"unmask audit key\0" + key).hexdigest()[:16] if key else "none"
+
+    def of(self, content: bytes) -> str:
+        """The seal over `content`."""
+        return f"hmac:{self.id}:{hmac.new(self._key, content, hashlib.sha256).hexdigest()}"
+
+
+class PersonalSeal:
+    """A person's seal: their signature."""
+
+    def __init__(self, key: SigningKey) -> None:
+        self._key = key
+
+    def of(self, content: bytes) -> str:
+        """The seal over `content`."""
+        return f"ed25519:{self._key.public.id}:{self._key.signature(content)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong with a trail. `record` is the id of the record at which it shows; `line` counts from 1."""
+
+    line: int
+    record: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seals:
+    """What seals are checked with: the applications' key, and the public keys of people."""
+
+    seal: KeyedHash
+    people: tuple[PublicKey, ...] = ()
+
+    def problem(self, record: AuditRecord) -> str:
+        """What is wrong with the seal of `record`; empty when it holds."""
+        method, _, rest = record.seal.partition(":")
+        if method == "hmac":
+            if rest.rpartition(":")[0] != self.seal.id:
+                return "is sealed with another audit key than the one given"
+            holds = hmac.compare_digest(self.seal.of(record.sealed_bytes()).encode(), record.seal.encode())
+            return "" if holds else "was altered"
+        identifier, _, signature = rest.rpartition(":")
+        person = next((key for key in self.people if key.id == identifier), None)
+        if method != "ed25519" or person is None:
+            return "is sealed with a key that is nobody's in the policy"
+        return "" if person.has_signed(record.sealed_bytes(), signature) else "was altered"
+
+
+@dataclass(slots=True)
+class _Chain:
+    """How far one writer's chain has been read."""
+
+    sequence: int = 0
+    previous: str = ""
+    seals: dict[int, str] = field(default_factory=dict)
+
+
+def parsed(text: str) -> AuditRecord | None:
+    """The record in `text`; None if it holds none."""
+    try:
+        return AuditRecord.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def verify(entries: Iterable[str], seals: Seals) -> Iterator[Fault]:
+    """Everything that is wrong with a trail: altered, removed, reordered, repeated or foreign records.
+
+    A record that was written twice, byte for byte, is no fault: a sink repeats what it is not sure of.
+    """
+    chains: dict[str, _Chain] = {}
+    for line, text in enumerate(entries, start=1):
+        record = parsed(text)
+        if record is None:
+            yield Fault(line=line, record="", problem="is not an audit record: it was altered")
+            continue
+        problem = seals.problem(record) or _place_problem(record, chains.setdefault(record.writer, _Chain()))
+        if problem:
+            yield Fault(line=line, record=record.id, problem=problem)
+
+
+def _place_problem(record: AuditRecord, chain: _Chain) -> str:
+    if chain.seals.get(record.sequence) == record.seal:
+        return ""
+    expected, previous = chain.sequence, chain.previous
+    if record.sequence < expected:
+        return "stands after later records of its writer: it was moved, or another took its place"
+    chain.sequence, chain.previous = record.sequence + 1, record.seal
+    chain.seals[record.sequence] = record.seal
+    if record.sequence > expected:
+        return f"follows a gap: {record.sequence - expected} record(s) of its writer before it were removed or moved"
+    return "" if record.previous == previous else "does not follow the record before it: one of them was replaced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which records to show. `since` is inclusive, `until` exclusive; what is None or empty does not matter."""
+
+    who: str | None = None
+    column: str | None = None
+    request: str | None = None
+    events: frozenset[Event] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def matches(self, record: AuditRecord) -> bool:
+        """Whether `record` is one of them."""
+        requests = {record.request, *(use.id for use in record.grants or ())}
+        return (
+            (self.who is None or self.who in (record.principal, record.holder))
+            and (self.column is None or self.column in (record.columns or ()))
+            and (self.request is None or self.request in requests)
+            and (not self.events or record.event in self.events)
+            and (self.since is None or record.at >= self.since)
+            and (self.until is None or record.at < self.until)
+        )

@@ -1,0 +1,255 @@
+"""One person's desk: where they ask, approve, deny and revoke. Every step is signed, stored and recorded, or none of it.
+
+Who acts is whoever's private key signs: the desk looks the key up in the policy and takes nobody's word for it.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from grants import rules, verification, workflow
+from grants.audit import Entry, Event
+from grants.errors import GrantError, RecordError, RuleError, SelfApproval, SignatureError, StoreError, UnknownRequest
+from grants.records import Approval, Case, Decision, Denial, Request, Revocation, Signed, State
+from grants.signing import SigningKey
+from grants.store import Change, Store
+from grants.trail import Trail
+from grants.verification import Place
+from grants.workflow import Ask, Setting, Standing
+from masking import Policy, Principal
+
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that looks like another
+_ATTEMPTS = 100  # a busy request; each lost attempt means that somebody else's step was stored
+_EVENTS: dict[type[Decision], Event] = {
+    Approval: Event.APPROVED,
+    Denial: Event.DENIED,
+    Revocation: Event.REVOKED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Docket:
+    """A request as it stands: what was asked, what was decided, and what that comes to now."""
+
+    case: Case
+    standing: Standing
+
+    @property
+    def id(self) -> str:
+        """The request's id, and its grant's."""
+        return self.request.id
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        return self.case.request.record
+
+    @property
+    def approvals(self) -> tuple[Approval, ...]:
+        """Who said yes so far."""
+        return workflow.approvals(self.case)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A stored request that nobody signed as it is, or that cannot be checked under this policy."""
+
+    id: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """What all desks of one environment share."""
+
+    store: Store
+    policy: Policy
+    environment: str
+    clock: Callable[[], datetime]
+
+    def setting(self) -> Setting:
+        """The circumstances of a step taken now."""
+        return Setting(policy=self.policy, environment=self.environment, now=self.clock())
+
+    def dockets(self) -> tuple[Docket | Unreadable, ...]:
+        """Every request that is kept, in the order in which they end.
+
+        Raises:
+            StoreError: Redis could not tell.
+        """
+        return tuple(self._docket(one, text) for one, text in self.store.cases(self.environment).items())
+
+    def docket(self, identifier: str) -> Docket | Unreadable:
+        """One request.
+
+        Raises:
+            UnknownRequest: there is none.
+            StoreError: Redis could not tell.
+        """
+        return self._docket(identifier, self.stored(identifier))
+
+    def stored(self, identifier: str) -> str:
+        """The text of one request.
+
+        Raises:
+            UnknownRequest: there is none.
+            StoreError: Redis could not tell.
+        """
+        text = self.store.case(self.environment, identifier)
+        if text is None:
+            raise UnknownRequest(identifier, self.environment)
+        return text
+
+    def opened(self, identifier: str, text: str) -> Case:
+        """The case in `text`, its signatures checked.
+
+        Raises:
+            SignatureError: it was altered.
+            UnknownPrincipal: somebody who signed it is not in the policy.
+        """
+        return verification.opened_case(text, Place(policy=self.policy, environment=self.environment, id=identifier))
+
+    def _docket(self, identifier: str, text: str) -> Docket | Unreadable:
+        try:
+            case = self.opened(identifier, text)
+        except GrantError as exc:
+            return Unreadable(id=identifier, problem=str(exc))
+        return Docket(case=case, standing=workflow.standing(case, self.setting()))
+
+
+class Desk:
+    """The desk of the person whose private key this is.
+
+    Raises:
+        UnknownPrincipal: the key is nobody's in the policy.
+    """
+
+    def __init__(self, office: Office, key: SigningKey, trail: Trail) -> None:
+        self._office = office
+        self._key = key
+        self.principal: Principal = rules.principal_of(key.public, office.policy)
+        self._trail = trail
+
+    def request(self, ask: Ask) -> Docket:
+        """A new request; approved at once where the policy approves it by itself.
+
+        Raises:
+            RuleError: the policy does not allow it.
+            StoreError: Redis did not take it.
+            RecordError: no sink took its record.
+        """
+        setting = self._office.setting()
+        while True:
+            made = workflow.request(ask, setting, by=self.principal, identifier=_new_id())
+            case = Case(self._key.sign(made))
+            docket = Docket(case=case, standing=workflow.standing(case, setting))
+            if self._store(Event.REQUESTED, None, docket=docket):
+                return docket
+
+    def approve(self, identifier: str, *, duration: timedelta | None = None) -> Docket:
+        """An approval, for at most `duration`; with the last one needed the grant is live.
+
+        Raises:
+            GrantError: as `workflow.approve`, or nothing was stored.
+        """
+        return self._decide(
+            identifier, lambda case, setting: workflow.approve(case, setting, by=self.principal, duration=duration)
+        )
+
+    def deny(self, identifier: str, *, reason: str) -> Docket:
+        """A denial, which ends the request.
+
+        Raises:
+            GrantError: as `workflow.deny`, or nothing was stored.
+        """
+        return self._decide(
+            identifier, lambda case, setting: workflow.deny(case, setting, by=self.principal, reason=reason)
+        )
+
+    def revoke(self, identifier: str, *, reason: str = "") -> Docket:
+        """A revocation, which ends the request or its grant.
+
+        Raises:
+            GrantError: as `workflow.revoke`, or nothing was stored.
+        """
+        return self._decide(
+            identifier, lambda case, setting: workflow.revoke(case, setting, by=self.principal, reason=reason)
+        )
+
+    def _decide(self, identifier: str, decide: Callable[[Case, Setting], Decision]) -> Docket:
+        """Reads, decides, stores if nothing changed meanwhile; else reads and decides again."""
+        for _ in range(_ATTEMPTS):
+            text = self._office.stored(identifier)
+            setting = self._office.setting()
+            try:
+                case = self._office.opened(identifier, text)
+                signed: Signed[Decision] = self._key.sign(decide(case, setting))
+            except (SelfApproval, RuleError, SignatureError) as exc:
+                self._record_failure(identifier, exc)
+                raise
+            after = case.followed_by(signed)
+            docket = Docket(case=after, standing=workflow.standing(after, setting))
+            if self._store(_EVENTS[type(signed.record)], text, docket=docket):
+                return docket
+        raise StoreError(f"{identifier} changes faster than it can be decided: try again")
+
+    def _store(self, event: Event, before: str | None, *, docket: Docket) -> bool:
+        change = Change(
+            identifier=docket.id,
+            principal=docket.request.principal,
+            before=before,
+            after=docket.case.stored(),
+            ends_at=self._ends_at(docket),
+            is_live=docket.standing.state is State.APPROVED,
+        )
+        entry = _entry(event, docket, by=self.principal, now=self._office.clock())
+        return self._trail.write_with(
+            entry, lambda text: self._office.store.commit(self._office.environment, change, entry=text)
+        )
+
+    def _ends_at(self, docket: Docket) -> datetime:
+        undone = Case(docket.case.request, tuple(one for one in docket.case.decisions if isinstance(one.record, Approval)))
+        lease = workflow.standing(undone, self._office.setting()).lease
+        return lease.expires_at if lease else docket.request.expires_at
+
+    def _record_failure(self, identifier: str, exc: GrantError) -> None:
+        entry = Entry(
+            event=Event.FAILED,
+            environment=self._office.environment,
+            at=self._office.clock(),
+            principal=self.principal,
+            request=identifier,
+            reason=str(exc),
+        )
+        try:
+            self._trail.write(entry)
+        except RecordError:
+            return  # the caller is about to learn of the failure itself
+
+
+def _new_id() -> str:
+    letters = [secrets.choice(_ALPHABET) for _ in range(8)]
+    return f"{''.join(letters[:4])}-{''.join(letters[4:])}"
+
+
+def _entry(event: Event, docket: Docket, *, by: Principal, now: datetime) -> Entry:
+    request, lease = docket.request, docket.standing.lease
+    last = docket.case.decisions[-1].record if docket.case.decisions else request
+    return Entry(
+        event=event,
+        environment=request.environment,
+        at=now,
+        principal=by,
+        request=request.id,
+        digest=docket.case.request.digest,
+        holder=request.principal,
+        scopes=request.scopes,
+        columns=tuple(str(column) for column in request.columns),
+        duration=request.duration if isinstance(last, Denial | Revocation) else last.duration,
+        expires_at=lease.expires_at if lease else None,
+        is_live=docket.standing.state is State.APPROVED,
+        reason=request.reason if isinstance(last, Request | Approval) else last.reason,
+        fingerprint=request.statement.fingerprint if request.statement else None,
+        policy_version=request.policy_version,
+    )

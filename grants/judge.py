@@ -1,0 +1,113 @@
+"""From what Redis holds of a principal's grants to permits with deadlines: verified once per content, then remembered.
+
+A revocation that was seen once stays seen, so putting an old copy of a grant back does not revive it in this process.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from grants.audit import Event
+from grants.errors import SignatureError
+from grants.records import StoredCase
+from grants.rules import CLOCK_SKEW
+from grants.signing import kind_of
+from grants.store import Held
+from grants.verification import Place, Verdict, Void, verdict
+from masking import Permit, Policy, Principal
+
+_REMEMBERED = 4096  # verdicts
+_LONGEST_MEMORY = 100_000  # ids
+_Key = TypeVar("_Key")
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A permit with the monotonic second at which it ends, whatever the wall clock says by then."""
+
+    permit: Permit
+    deadline: float
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A grant that reveals nothing (any more): it expired, or it failed its verification."""
+
+    event: Event
+    id: str
+    principal: Principal
+    problem: str = ""
+
+
+class Judge:
+    """Judges what was read, under one policy and environment."""
+
+    def __init__(self, *, policy: Policy, environment: str, clock: Callable[[], datetime]) -> None:
+        self._policy = policy
+        self._environment = environment
+        self._clock = clock
+        self._verdict = lru_cache(_REMEMBERED)(self._verdict_of)
+        self._revoked: dict[str, None] = {}
+        self._told: dict[tuple[str, str], None] = {}
+
+    def now(self) -> datetime:
+        """The local clock."""
+        return self._clock()
+
+    def permits(self, principal: Principal, held: tuple[Held, ...], *, server_now: datetime) -> tuple[Timed, ...]:
+        """The permits that are live now. The later of the two clocks counts, so a slow one does not prolong anything."""
+        monotonic = time.monotonic()
+        now = max(self._clock(), server_now)
+        live = []
+        for one in held:
+            found = self._judged(one, principal)
+            if isinstance(found, Void) or found is None:
+                continue
+            left = (found.lease.expires_at - now).total_seconds()
+            if left > 0 and found.lease.issued_at <= now + CLOCK_SKEW:
+                live.append(Timed(found.permit, monotonic + left, found.lease.expires_at))
+        return tuple(live)
+
+    def void(self, principal: Principal, held: tuple[Held, ...]) -> tuple[Ended, ...]:
+        """The grants among `held` that failed their verification, each told once."""
+        ended = []
+        for one in held:
+            found = self._judged(one, principal)
+            if isinstance(found, Void) and (one.id, found.problem) not in self._told:
+                _remember(self._told, (one.id, found.problem))
+                ended.append(Ended(event=Event.FAILED, id=one.id, principal=principal, problem=found.problem))
+        return tuple(ended)
+
+    def _judged(self, held: Held, principal: Principal) -> Verdict | None:
+        if held.case is not None and _is_revoked(held.case):
+            _remember(self._revoked, held.id)
+        if held.grant is None or held.id in self._revoked:
+            return None
+        if held.case != held.grant:
+            # Fail closed: the two are stored in one stroke, so somebody changed or removed one of them.
+            return Void(id=held.id, problem="its request was removed or differs from it")
+        return self._verdict(held.grant, held.id, principal)
+
+    def _verdict_of(self, text: str, identifier: str, principal: Principal) -> Verdict:
+        place = Place(policy=self._policy, environment=self._environment, id=identifier)
+        return verdict(text, place, principal=principal)
+
+
+def _is_revoked(case: str) -> bool:
+    # Not verified: whoever can write to Redis may take a grant away in any case.
+    try:
+        return any(kind_of(token) == "revocation" for token in StoredCase.model_validate_json(case).decisions)
+    except (ValidationError, SignatureError):
+        return False
+
+
+def _remember(known: dict[_Key, None], key: _Key) -> None:
+    known[key] = None
+    if len(known) > _LONGEST_MEMORY:
+        known.pop(next(iter(known)))

@@ -1,0 +1,177 @@
+"""The live view: what each principal may see, answered without I/O while Redis keeps this process informed.
+
+Rules:
+- a principal's grants are read once, verified once per content, and then kept right by push;
+- what is kept is worth something only under the feed's lease. Without one every look reads Redis directly, within a
+  budget; after a failure not even that, for a while;
+- a grant ends at its signed `expires_at` by the local clock, by the server's clock as of the reading, and by the
+  monotonic clock since then, whichever comes first. A revocation that was seen once stays seen;
+- whatever is not certain is not granted. Standing permits of the policy need no Redis.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as LateError
+from datetime import UTC, datetime, timedelta
+
+from grants.audit import Event
+from grants.breaker import Breaker
+from grants.errors import GrantError
+from grants.feed import Feed
+from grants.forks import renewed_after_fork
+from grants.judge import Ended, Judge, Timed
+from grants.store import Invalidated, Keys, Store
+from masking import NOBODY, Access, Policy, Principal
+
+BUDGET = timedelta(milliseconds=50)
+"""The longest that one statement waits for Redis."""
+PAUSE = timedelta(seconds=1)
+"""How long Redis is left alone after it failed."""
+_WORKERS = 2
+
+_log = logging.getLogger(__name__)
+
+
+class _Known:
+    """What is known of one principal, until the first of its grants ends."""
+
+    __slots__ = ("accesses", "expires_at", "grants", "until")
+
+    def __init__(self, grants: tuple[Timed, ...]) -> None:
+        self.grants = grants
+        self.until = min((timed.deadline for timed in grants), default=math.inf)
+        self.expires_at = min((timed.expires_at for timed in grants), default=datetime.max.replace(tzinfo=UTC))
+        self.accesses: dict[frozenset[str], Access] = {}
+
+
+class LiveView:
+    """What principals may see in one environment under one policy. An `AccessSource` of the hook."""
+
+    def __init__(
+        self, store: Store, environment: str, *, policy: Policy, judge: Judge, notice: Callable[[Ended], None]
+    ) -> None:
+        """`notice` is called, on another thread, for grants that expired or turned out to be void."""
+        self._store = store
+        self._keys = Keys(environment)
+        self._policy = policy
+        self._judge = judge
+        self._notice = notice
+        self._breaker = Breaker(PAUSE)
+        self._begin()
+        renewed_after_fork(self._begin)
+
+    def access(self, principal: Principal, groups: frozenset[str]) -> Access:
+        """Every live permit of `principal`, standing ones included; never raises.
+
+        Waits for Redis at most `BUDGET`, and only where `peek` does not know.
+        """
+        found = self.peek(principal, groups)
+        return self._looked_up(principal, groups) if found is None else found
+
+    def peek(self, principal: Principal, groups: frozenset[str]) -> Access | None:
+        """As `access`, but None where it would have to wait: for callers that must not block."""
+        known = self._known.get(principal)
+        feed = self._feed
+        if known is None or feed is None:
+            return None
+        if time.monotonic() >= min(feed.lease_until, known.until) or self._judge.now() >= known.expires_at:
+            return None
+        found = known.accesses.get(groups)
+        if found is None:
+            found = known.accesses[groups] = self._access(principal, groups, known.grants)
+        return found
+
+    def close(self) -> None:
+        """Ends the threads and connections. A later look starts them again."""
+        with self._entrance:
+            if self._feed is not None:
+                self._feed.stop()
+                self._readers.shutdown()
+                self._feed = None
+        self._store.close()
+
+    def _looked_up(self, principal: Principal, groups: frozenset[str]) -> Access:
+        readers = self._enter()
+        known = self._known.get(principal)
+        feed = self._feed
+        if known is not None and feed is not None and time.monotonic() < feed.lease_until:
+            grants = self._without_ended(principal, known, readers)
+        else:
+            grants = self._read(principal, readers)
+        return self._access(principal, groups, grants)
+
+    def _access(self, principal: Principal, groups: frozenset[str], grants: tuple[Timed, ...]) -> Access:
+        standing = self._policy.standing_permits(principal, groups | self._policy.groups_of(principal))
+        permits = (*(timed.permit for timed in grants), *standing)
+        return Access(permits=permits) if permits else NOBODY
+
+    def _without_ended(
+        self, principal: Principal, known: _Known, readers: ThreadPoolExecutor
+    ) -> tuple[Timed, ...]:
+        """The grants that go on, once the first has ended: no need to ask Redis for that."""
+        monotonic, now = time.monotonic(), self._judge.now()
+        left = tuple(timed for timed in known.grants if monotonic < timed.deadline and now < timed.expires_at)
+        with self._lock:
+            if self._known.get(principal) is known:
+                self._known[principal] = _Known(left)
+                for timed in set(known.grants) - set(left):
+                    readers.submit(self._notice, Ended(event=Event.EXPIRED, id=timed.permit.grant, principal=principal))
+        return left
+
+    def _read(self, principal: Principal, readers: ThreadPoolExecutor) -> tuple[Timed, ...]:
+        if self._breaker.is_open:
+            return ()
+        try:
+            return readers.submit(self._load, principal, readers).result(timeout=BUDGET.total_seconds())
+        except LateError:
+            problem = f"Redis took longer than {BUDGET // timedelta(milliseconds=1)} ms"
+        except (GrantError, RuntimeError) as exc:  # RuntimeError: the interpreter is shutting down
+            problem = str(exc)
+        # Fail closed: grants that cannot be read do not exist.
+        self._breaker.failed()
+        _log.warning("grants cannot be read, so none are: %s", problem)
+        return ()
+
+    def _load(self, principal: Principal, readers: ThreadPoolExecutor) -> tuple[Timed, ...]:
+        stamp = self._stamp
+        server_now, held = self._store.held(self._keys.environment, principal)
+        grants = self._judge.permits(principal, held, server_now=server_now)
+        with self._lock:
+            # What changed meanwhile may be older in `held` than in the message: read again next time.
+            if stamp == self._stamp:
+                self._known[principal] = _Known(grants)
+        for ended in self._judge.void(principal, held):
+            readers.submit(self._notice, ended)
+        return grants
+
+    def _changed(self, message: Invalidated) -> None:
+        with self._lock:
+            self._stamp += 1
+            if message.keys is None:
+                self._known.clear()
+                self._breaker.close()
+                return
+            for principal, known in list(self._known.items()):
+                about = {self._keys.holder(principal), *(self._keys.grant(one.permit.grant) for one in known.grants)}
+                if not about.isdisjoint(message.keys):
+                    del self._known[principal]
+
+    def _begin(self) -> None:
+        self._entrance = threading.Lock()
+        self._lock = threading.Lock()
+        self._stamp = 0
+        self._known: dict[Principal, _Known] = {}
+        self._feed: Feed | None = None
+
+    def _enter(self) -> ThreadPoolExecutor:
+        """The threads that read; the feed listens from then on."""
+        with self._entrance:
+            if self._feed is None:
+                self._readers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="unmask-grants")
+                self._feed = Feed(lambda: self._store.push(self._keys.environment), self._changed)
+                self._feed.start()
+            return self._readers

@@ -1,0 +1,213 @@
+"""What the policy's approval rules say about one request: pure, and the same for who asks, who approves and the hook.
+
+Rules, each evaluated against the policy as it is now, never as it was when the request was made:
+- a grant covers the columns that the request names *and* that its scopes still mean: a policy can narrow it, not widen it;
+- each of these columns has the first approval rule that matches it in the request's environment, and the request must
+  satisfy all of them: longest duration, form of the reason, enough distinct approvers;
+- nobody's approval of their own request counts; an approver who approves twice counts once;
+- a grant starts with the last approval that it needed and lasts for the shortest duration that anybody signed.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from grants.errors import RuleError, UnknownPrincipal
+from grants.records import Approval, Lease, Request
+from grants.signing import PublicKey
+from masking import ColumnName, Policy, PolicyError, Principal
+from masking.policy import ApprovalRule
+
+LONGEST = timedelta(days=30)
+"""No grant is longer, whatever the policy says."""
+LONGEST_PENDING = timedelta(days=7)
+"""No request may be decided on after this long."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far two people's clocks may be apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """Approvals that a rule still waits for."""
+
+    rule: ApprovalRule
+    count: int
+
+    def __str__(self) -> str:
+        people = "approver" if self.count == 1 else "approvers"
+        return f"{self.count} more {people} of {', '.join(self.rule.approvers)} (for {self.rule.scope})"
+
+
+def key_of(principal: Principal, policy: Policy) -> PublicKey:
+    """The public key under which `principal` signs.
+
+    Raises:
+        UnknownPrincipal: the policy does not know the person, or no key of theirs.
+    """
+    person = policy.people.get(principal)
+    if person is None:
+        raise UnknownPrincipal(f"{principal} is not in the policy: add them under `people:` with a group and a key")
+    if not person.key:
+        raise UnknownPrincipal(f"{principal} has no key in the policy: add the line that `unmask keygen` prints")
+    return PublicKey.parse(person.key)
+
+
+def principal_of(key: PublicKey, policy: Policy) -> Principal:
+    """Whose key this is.
+
+    Raises:
+        UnknownPrincipal: nobody's in the policy, or more than one person's.
+    """
+    matches = [name for name, person in policy.people.items() if person.key and PublicKey.parse(person.key) == key]
+    if not matches:
+        raise UnknownPrincipal(f"the key {key.id} is nobody's in the policy: add it under `people:` as `key: {key.text}`")
+    if len(matches) > 1:
+        raise UnknownPrincipal(f"the key {key.id} stands for {' and '.join(matches)} in the policy: give each their own")
+    return matches[0]
+
+
+def meant_by(scopes: Iterable[str], policy: Policy) -> frozenset[ColumnName]:
+    """The columns that `scopes` mean.
+
+    Raises:
+        RuleError: the policy knows no such scope.
+    """
+    try:
+        return frozenset().union(*(policy.scope(scope) for scope in scopes))
+    except PolicyError as exc:
+        raise RuleError(str(exc)) from exc
+
+
+def covered(request: Request, policy: Policy) -> frozenset[ColumnName]:
+    """The columns that a grant of `request` can still cover.
+
+    Raises:
+        RuleError: none, or a scope that the policy no longer knows.
+    """
+    columns = meant_by(request.scopes, policy) & frozenset(request.columns)
+    if not columns:
+        raise RuleError(f"nothing that {request.id} asks for is sensitive under this policy any more")
+    return columns
+
+
+def rules_for(columns: Iterable[ColumnName], environment: str, *, policy: Policy) -> tuple[ApprovalRule, ...]:
+    """The approval rules that these columns come under, each once.
+
+    Raises:
+        RuleError: a column that no rule matches in this environment.
+    """
+    rules: list[ApprovalRule] = []
+    for column in sorted(columns):
+        rule = policy.rule_for(column, environment)
+        if rule is None:
+            raise RuleError(
+                f"{column} cannot be granted in {environment}: no rule under `approval:` matches it there"
+            )
+        if rule not in rules:
+            rules.append(rule)
+    return tuple(rules)
+
+
+def is_approver(person: Principal, rule: ApprovalRule, *, policy: Policy) -> bool:
+    """Whether `person` is one of the approvers that `rule` names, by name or by group."""
+    if rule.auto:
+        return False
+    names = {person, *(f"group:{group}" for group in policy.groups_of(person))}
+    return not names.isdisjoint(rule.approvers)
+
+
+def longest(rules: Iterable[ApprovalRule]) -> timedelta:
+    """The longest duration that all of `rules` allow."""
+    return min((rule.max_duration for rule in rules if rule.max_duration is not None), default=LONGEST)
+
+
+def check_terms(request: Request, rules: tuple[ApprovalRule, ...]) -> None:
+    """Raises unless the request's own terms are within `rules`.
+
+    Raises:
+        RuleError: the duration, the reason, the time to decide, or something that is not enforced yet.
+    """
+    _check_duration(request.duration, min(longest(rules), LONGEST))
+    if not request.reason.strip():
+        raise RuleError("a request needs a reason: say what for, with --reason")
+    for rule in rules:
+        if rule.reason and not re.search(rule.reason, request.reason):
+            raise RuleError(f"the reason for {rule.scope} must match {_pattern(rule.reason)}")
+    if not timedelta() < request.expires_at - request.requested_at <= LONGEST_PENDING:
+        raise RuleError(f"a request must be decided within {LONGEST_PENDING.days} days")
+    # Fail closed: a narrowing that the hook does not enforce must not turn into a wide grant.
+    if request.where is not None or request.uses is not None:
+        raise RuleError("grants narrowed by rows (where) or by uses are not available yet: ask without")
+    if request.break_glass:
+        raise RuleError("break-glass is not available yet: ask for approval")
+
+
+def _check_duration(duration: timedelta, maximum: timedelta) -> None:
+    if duration <= timedelta():
+        raise RuleError("a grant's duration must be longer than nothing: say for how long, such as 30m")
+    if duration > maximum:
+        raise RuleError(f"a grant of {duration} is too long: the most that the policy allows here is {maximum}")
+
+
+def _pattern(reason: "str | re.Pattern[str]") -> str:
+    return reason if isinstance(reason, str) else reason.pattern
+
+
+def missing(request: Request, approvals: Iterable[Approval], *, policy: Policy) -> tuple[Missing, ...]:
+    """What the request still waits for, rule by rule; empty when it is approved.
+
+    Raises:
+        RuleError: the policy does not allow the request at all.
+    """
+    matching = rules_for(covered(request, policy), request.environment, policy=policy)
+    check_terms(request, matching)
+    authors = {approval.author for approval in _counted(request, approvals)}
+    return _missing(matching, authors, policy=policy)
+
+
+def _missing(
+    matching: Iterable[ApprovalRule], authors: Iterable[Principal], *, policy: Policy
+) -> tuple[Missing, ...]:
+    waiting = []
+    for rule in matching:
+        count = sum(is_approver(author, rule, policy=policy) for author in authors)
+        if not rule.auto and count < rule.required:
+            waiting.append(Missing(rule=rule, count=rule.required - count))
+    return tuple(waiting)
+
+
+def enough(request: Request, approvals: Iterable[Approval], *, policy: Policy) -> tuple[Approval, ...] | None:
+    """The earliest approvals that together satisfy every rule, in their order; None while some are missing.
+
+    Whatever came after them changes nothing: an approval that was not needed cannot prolong a grant.
+
+    Raises:
+        RuleError: the policy does not allow the request at all.
+    """
+    matching = rules_for(covered(request, policy), request.environment, policy=policy)
+    check_terms(request, matching)
+    needed: list[Approval] = []
+    for approval in _counted(request, approvals):
+        if not _missing(matching, [one.author for one in needed], policy=policy):
+            break
+        if any(is_approver(approval.author, rule, policy=policy) for rule in matching):
+            needed.append(approval)
+    return None if _missing(matching, [one.author for one in needed], policy=policy) else tuple(needed)
+
+
+def lease_of(request: Request, needed: tuple[Approval, ...]) -> Lease:
+    """The time box of the grant that `needed`, the approvals that were enough, make of `request`."""
+    issued_at = max((approval.at for approval in needed), default=request.requested_at)
+    duration = min((request.duration, *(approval.duration for approval in needed)))
+    return Lease(issued_at=issued_at, expires_at=issued_at + duration)
+
+
+def _counted(request: Request, approvals: Iterable[Approval]) -> tuple[Approval, ...]:
+    """The first approval of each person other than the requester that was made while the request could be decided."""
+    first: dict[Principal, Approval] = {}
+    for approval in sorted(approvals, key=lambda approval: approval.at):
+        is_in_time = request.requested_at - CLOCK_SKEW <= approval.at < request.expires_at
+        if approval.author != request.principal and is_in_time and approval.duration > timedelta():
+            first.setdefault(approval.author, approval)
+    return tuple(first.values())

@@ -1,0 +1,32 @@
+-- Stores a case only if it is still what the caller read. Decides nothing else: Python did.
+-- KEYS: case, grant, holder index, request index, trail
+-- ARGV: case as read ('' for none), case to store, its end (ms), id, 'set' or 'del', the grant's end (ms), trail entry or ''
+-- Returns {'STORED'}, {'SAME'} (a repeated attempt), {'CHANGED'} or {'WRONGTYPE', key, type}.
+local kinds = {'string', 'string', 'zset', 'zset', 'stream'}
+for i, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'none' and kind ~= kinds[i] then return {'WRONGTYPE', key, kind} end
+end
+
+local current = redis.call('GET', KEYS[1]) or ''
+if current == ARGV[2] then return {'SAME'} end
+if current ~= ARGV[1] then return {'CHANGED'} end
+
+-- An index lives as long as its last member. (PEXPIREAT … GT would need Redis 7.)
+local function index(key, score, member)
+  local time = redis.call('TIME')
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', time[1] * 1000)
+  redis.call('ZADD', key, score, member)
+  redis.call('PEXPIREAT', key, redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+end
+
+redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
+index(KEYS[4], ARGV[3], ARGV[4])
+if ARGV[5] == 'set' then
+  redis.call('SET', KEYS[2], ARGV[2], 'PXAT', ARGV[6])
+  index(KEYS[3], ARGV[6], ARGV[4])
+else
+  redis.call('DEL', KEYS[2])
+end
+if ARGV[7] ~= '' then redis.call('XADD', KEYS[5], '*', 'record', ARGV[7]) end
+return {'STORED'}

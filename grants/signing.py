@@ -1,0 +1,217 @@
+"""Ed25519 keys of people, and signatures over records.
+
+Rules: only Ed25519; a key is an ordinary OpenSSH key (a private one may be PEM too); a record travels as a compact JWS
+(RFC 7515, EdDSA of RFC 8037) whose header holds exactly `alg`, `kid` (the key's OpenSSH fingerprint) and `typ` (the kind
+of record), so that one kind can never pass for another. Nothing here reads a policy or a clock.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import jwt
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import ValidationError
+
+from grants.errors import SignatureError
+from grants.records import Author, Signed
+
+Passphrase = Callable[[], str]
+T = TypeVar("T", bound=Author)
+
+_ONLY_ED25519 = "expected an Ed25519 key: make one with `unmask keygen` or `ssh-keygen -t ed25519`"
+_JWS = jwt.PyJWS(algorithms=["EdDSA"])
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """One person's public key. `text` is the OpenSSH form without a comment: `ssh-ed25519 AAAA…`."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> "PublicKey":
+        """A line as in `authorized_keys`; a comment is dropped.
+
+        Raises:
+            SignatureError: not an Ed25519 key in OpenSSH form.
+        """
+        words = text.split()
+        canonical = " ".join(words[:2])
+        try:
+            key = serialization.load_ssh_public_key(canonical.encode())
+        except (ValueError, UnsupportedAlgorithm) as exc:
+            raise SignatureError(f"a public key cannot be read; {_ONLY_ED25519}") from exc
+        if not isinstance(key, Ed25519PublicKey):
+            raise SignatureError(f"a public key is of another kind; {_ONLY_ED25519}")
+        return cls(canonical)
+
+    @property
+    def id(self) -> str:
+        """The OpenSSH fingerprint, as `ssh-keygen -l` prints it: `SHA256:…`."""
+        digest = hashlib.sha256(base64.b64decode(self.text.split()[1])).digest()
+        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+    def has_signed(self, content: bytes, signature: str) -> bool:
+        """Whether `signature` (base64) is this key's over `content`."""
+        try:
+            self._key().verify(base64.b64decode(signature, validate=True), content)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    def _key(self) -> Ed25519PublicKey:
+        key = serialization.load_ssh_public_key(self.text.encode())
+        assert isinstance(key, Ed25519PublicKey)  # noqa: S101 -- `parse` saw to it
+        return key
+
+
+class SigningKey:
+    """A person's private key. It is never stored, printed or pickled."""
+
+    __slots__ = ("_private", "public")
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+        self.public = PublicKey(
+            private.public_key()
+            .public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+            .decode()
+        )
+
+    def __reduce__(self) -> str:
+        raise TypeError("a private key does not pickle")
+
+    def __repr__(self) -> str:
+        return f"<SigningKey {self.public.id}>"
+
+    def sign(self, record: T) -> Signed[T]:
+        """`record` with this key's signature."""
+        headers = {"kid": self.public.id, "typ": _type_of(record.kind)}
+        token = _JWS.encode(record.canonical(), self._private, algorithm="EdDSA", headers=headers)
+        return Signed(record, token)
+
+    def signature(self, content: bytes) -> str:
+        """This key's signature over `content`, in base64."""
+        return base64.b64encode(self._private.sign(content)).decode()
+
+    def openssh(self, passphrase: str = "") -> str:
+        """The private key as an OpenSSH file holds it, encrypted where `passphrase` is not empty."""
+        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if passphrase:
+            encryption = serialization.BestAvailableEncryption(passphrase.encode())
+        private = serialization.PrivateFormat.OpenSSH
+        return self._private.private_bytes(serialization.Encoding.PEM, private, encryption).decode()
+
+
+def generate_key() -> SigningKey:
+    """A new key."""
+    return SigningKey(Ed25519PrivateKey.generate())
+
+
+def load_key(path: Path, *, passphrase: Passphrase | None = None) -> SigningKey:
+    """The private key in the file `path`.
+
+    Raises:
+        SignatureError: there is no such file, it is no Ed25519 key, or the passphrase is wrong.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise SignatureError(f"the private key {path} cannot be read ({exc.strerror}); {_ONLY_ED25519}") from exc
+    return read_key(content, name=str(path), passphrase=passphrase)
+
+
+def read_key(content: bytes, *, name: str = "<key>", passphrase: Passphrase | None = None) -> SigningKey:
+    """The private key in `content`, OpenSSH or PEM. `passphrase` is called only for an encrypted one.
+
+    Raises:
+        SignatureError: it is no Ed25519 key, or the passphrase is missing or wrong.
+    """
+    try:
+        try:
+            private = _private_key(content, None)
+        except TypeError as exc:
+            if passphrase is None:
+                raise SignatureError(f"the private key {name} is encrypted, and there is no passphrase for it") from exc
+            private = _private_key(content, passphrase().encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
+        raise SignatureError(
+            f"the private key {name} cannot be read: wrong passphrase or damaged; {_ONLY_ED25519}"
+        ) from exc
+    if not isinstance(private, Ed25519PrivateKey):
+        raise SignatureError(f"the private key {name} is of another kind; {_ONLY_ED25519}")
+    return SigningKey(private)
+
+
+def _private_key(content: bytes, password: bytes | None) -> object:
+    """Raises TypeError exactly where the key is encrypted and `password` is None."""
+    if b"BEGIN OPENSSH PRIVATE KEY" not in content:
+        return serialization.load_pem_private_key(content, password)
+    try:
+        return serialization.load_ssh_private_key(content, password)
+    except ValueError as exc:
+        if password is None and "password" in str(exc).lower():
+            raise TypeError(str(exc)) from exc
+        raise
+
+
+def opened(token: str, model: type[T], *, key: PublicKey) -> Signed[T]:
+    """The record in `token`, signed with `key`.
+
+    Raises:
+        SignatureError: the signature is another key's, or the record was altered or is of another kind.
+    """
+    try:
+        parts = _JWS.decode_complete(token, key._key(), algorithms=["EdDSA"])
+    except (jwt.PyJWTError, ValueError) as exc:
+        raise SignatureError("a signature does not hold: the record was altered or signed with another key") from exc
+    expected = {"alg": "EdDSA", "kid": key.id, "typ": _type_of(model.model_fields["kind"].default)}
+    if parts["header"] != expected:
+        raise SignatureError("a signed record is of another kind or key than its place calls for")
+    return Signed(_parsed(parts["payload"], model), token)
+
+
+def unopened(token: str, model: type[T]) -> T:
+    """The record in `token`, its signature not looked at: only to find out whose it claims to be.
+
+    Raises:
+        SignatureError: it is not a token, or holds no such record.
+    """
+    try:
+        payload = _JWS.decode_complete(token, options={"verify_signature": False})["payload"]
+    except (jwt.PyJWTError, ValueError) as exc:
+        raise SignatureError("a stored record is not a signed token") from exc
+    return _parsed(payload, model)
+
+
+def kind_of(token: str) -> str:
+    """The kind of record that the header of `token` claims.
+
+    Raises:
+        SignatureError: it is not a token.
+    """
+    try:
+        return str(jwt.get_unverified_header(token).get("typ", "")).removeprefix("unmask-").removesuffix("+jws")
+    except (jwt.PyJWTError, ValueError) as exc:
+        raise SignatureError("a stored record is not a signed token") from exc
+
+
+def _parsed(payload: bytes, model: type[T]) -> T:
+    try:
+        record = model.model_validate_json(payload)
+    except ValidationError as exc:
+        # The faults quote what was read, so none of them goes into the message.
+        raise SignatureError(f"a stored {model.__name__.lower()} is malformed, or of a newer version") from exc
+    if record.canonical() != payload:
+        raise SignatureError(f"a stored {model.__name__.lower()} is not in canonical form")
+    return record
+
+
+def _type_of(kind: str) -> str:
+    return f"unmask-{kind}+jws"

@@ -1,0 +1,116 @@
+"""Whether what Redis holds is what people signed and the policy allows.
+
+Redis carries cases; it is not trusted to make them. Rules:
+- every token must hold under the key that the policy has *now* for the person it names;
+- the request must be for exactly the id, environment and (for a grant) principal under which it was found;
+- every decision must name the digest of exactly that request;
+- a denial or revocation ends it, and the approval rules are evaluated again, under the policy as it is now.
+Pure: no clock, no Redis. Times are compared by the caller, on every use.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from grants import rules, workflow
+from grants.errors import GrantError, SignatureError
+from grants.records import Approval, Case, Decision, Denial, Lease, Request, Revocation, Signed, StoredCase
+from grants.signing import kind_of, opened, unopened
+from masking import Permit, Policy, Principal
+
+_DECISIONS: dict[str, type[Approval] | type[Denial] | type[Revocation]] = {
+    "approval": Approval,
+    "denial": Denial,
+    "revocation": Revocation,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Under which policy, environment and id a stored case was found."""
+
+    policy: Policy
+    environment: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valid:
+    """A grant that holds from `lease.issued_at` until `lease.expires_at`."""
+
+    permit: Permit
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Void:
+    """A stored grant that reveals nothing, and why."""
+
+    id: str
+    problem: str
+
+
+Verdict = Valid | Void
+
+
+def opened_case(text: str, place: Place) -> Case:
+    """The case stored as `text`, every signature checked.
+
+    Raises:
+        SignatureError: it is malformed, altered, or belongs elsewhere.
+        UnknownPrincipal: an author is not in the policy any more, or has no key there.
+    """
+    try:
+        stored = StoredCase.model_validate_json(text)
+    except ValidationError as exc:
+        raise SignatureError(f"{place.id} is stored in a form that this version cannot read") from exc
+    claimed = unopened(stored.request, Request)
+    request = opened(stored.request, Request, key=rules.key_of(claimed.principal, place.policy))
+    if (request.record.id, request.record.environment) != (place.id, place.environment):
+        raise SignatureError(f"{place.id} holds a request that was made under another id or environment")
+    decisions = tuple(_opened_decision(token, request, policy=place.policy) for token in stored.decisions)
+    return Case(request, decisions)
+
+
+def _opened_decision(token: str, request: Signed[Request], *, policy: Policy) -> Signed[Decision]:
+    model = _DECISIONS.get(kind_of(token))
+    if model is None:
+        raise SignatureError(f"{request.record.id} holds a decision of an unknown kind")
+    claimed = unopened(token, model)
+    decision = opened(token, model, key=rules.key_of(claimed.author, policy))
+    named = (decision.record.request, decision.record.digest, decision.record.environment)
+    if named != (request.record.id, request.digest, request.record.environment):
+        raise SignatureError(f"{request.record.id} holds a decision that was made on another request")
+    return decision
+
+
+def verdict(text: str, place: Place, *, principal: Principal) -> Verdict:
+    """What the grant stored as `text` permits `principal`."""
+    try:
+        case = opened_case(text, place)
+        return _judged(case, place, principal=principal)
+    except GrantError as exc:
+        # Fail closed: whatever is wrong with a grant, it reveals nothing.
+        return Void(id=place.id, problem=str(exc))
+
+
+def _judged(case: Case, place: Place, *, principal: Principal) -> Verdict:
+    request = case.request.record
+    approvals = workflow.approvals(case)
+    if request.principal != principal:
+        return Void(id=place.id, problem=f"it is {request.principal}'s, and was found as {principal}'s")
+    if len(approvals) != len(case.decisions):
+        return Void(id=place.id, problem="it was denied or revoked")
+    needed = rules.enough(request, approvals, policy=place.policy)
+    if needed is None:
+        return Void(id=place.id, problem="the policy asks for approvals that it lacks")
+    lease = rules.lease_of(request, needed)
+    permit = Permit(
+        grant=request.id,
+        columns=rules.covered(request, place.policy),
+        statement=request.statement.fingerprint if request.statement else None,
+        expires_at=lease.expires_at,
+        reason=request.reason,
+        approvers=tuple(approval.author for approval in needed),
+    )
+    return Valid(permit=permit, lease=lease)
