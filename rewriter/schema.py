@@ -39,7 +39,8 @@ class Relation:
 
     `schema`: for DuckDB's attached databases other than the current one `database.schema`. `columns`: in the table's
     order. `foreign_keys`: names of columns in a foreign key, or referenced by one. `definition`: the SELECT of a view,
-    as the database gives it (on PostgreSQL read under an empty search path, so that every name is qualified); None where it cannot be read.
+    as the database gives it; None where it cannot be read. PostgreSQL's is read under an empty search path: names in it
+    are qualified, but for those of `pg_catalog` and of the session's own `pg_temp`.
     `view_columns`: the view's column list where the definition does not carry the names (`CREATE VIEW v(a, b)`).
     `depends_on`: relations that a view or materialized view reads directly, by the database's own dependency catalog
     where it has one, else None. `parents`: tables that it inherits from or is a partition of. For a virtual table
@@ -72,9 +73,10 @@ class Catalog:
 
     `database`: current database (MySQL: the default database, DuckDB: the current catalog). `search_path`: schemas in
     which an unqualified name is looked up, in order, the implicit ones (PostgreSQL's `pg_temp`, `pg_catalog`; SQLite's
-    `temp`) included where the engine searches them. `builtins`: lower-case names of the engine's own functions that
-    are known not to read tables, files or other sessions by name or text. `user_functions`: lower-case names of functions, macros,
-    aggregates that are not the engine's own. `is_table_case_sensitive`: MySQL with lower_case_table_names=0.
+    `temp`) included where the engine searches them. `builtins`: lower-case names of the engine's own functions that are
+    known not to read tables, files or other sessions by name or text, without those that someone overloads or
+    overrides. `user_functions`: lower-case names of functions, macros, aggregates that are not the engine's own.
+    `is_table_case_sensitive`: MySQL with lower_case_table_names=0.
     """
 
     dialect: Dialect

@@ -60,8 +60,8 @@ def load(cursor: Cursor) -> Catalog:
         parts.columns[_schema(database, of, current), text(relation)].append(column)
     _add_keys(parts, rows(cursor, _KEYS), current)
     user_functions = frozenset(text(name) for (name,) in rows(cursor, _FUNCTIONS))
-    relations = [_relation(row, current, parts, RelationKind.TABLE) for row in tables]
-    relations += [_relation(row, current, parts, RelationKind.VIEW) for row in views]
+    relations = [_relation(row, parts, current=current, kind=RelationKind.TABLE) for row in tables]
+    relations += [_relation(row, parts, current=current, kind=RelationKind.VIEW) for row in views]
     entries = _path_entries(text(path or ""), current, schemas) if path else (text(schema),)
     return Catalog(
         dialect="duckdb",
@@ -111,7 +111,7 @@ def _add_keys(parts: _Parts, found: Iterable[Row], current: object) -> None:
             parts.foreign_keys[schema, text(referenced)].update(text(column) for column in referenced_columns)
 
 
-def _relation(row: Row, current: object, parts: _Parts, kind: RelationKind) -> Relation:
+def _relation(row: Row, parts: _Parts, *, current: object, kind: RelationKind) -> Relation:
     database, of, name, is_temporary, create = row
     key = (_schema(database, of, current), text(name))
     view = view_text(text(create)) if create and kind is RelationKind.VIEW else None

@@ -12,8 +12,8 @@ from rewriter.schema import Catalog, Relation
 def load_catalog(cursor: Cursor, dialect: Dialect) -> Catalog:
     """The schema behind `cursor`, at one instant, with its `version` filled in.
 
-    `cursor` is a plain DBAPI cursor of a synchronous driver whose rows are sequences. It neither commits nor rolls back;
-    no session setting is left changed.
+    `cursor` is a plain DBAPI cursor of a synchronous driver whose rows are sequences. Nothing is committed or rolled
+    back, and no session setting is left changed.
 
     Raises:
         RewriteError: the engine is too old to list its schema.

@@ -4,6 +4,8 @@ All of the server's databases are read, since a statement may name any of them. 
 tables of a session: those are not part of the catalog.
 """
 
+# ruff: noqa: S608 -- the statements are put together from this module's own constants
+
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -44,7 +46,7 @@ _DEPENDENCIES: LiteralString = """
 SELECT VIEW_SCHEMA, VIEW_NAME, TABLE_SCHEMA, TABLE_NAME FROM information_schema.VIEW_TABLE_USAGE
 """
 
-# Hashes are XORed, since GROUP_CONCAT would be cut short; CRC32 alone is linear, and two names swapped would cancel out.
+# Hashes are XORed, since GROUP_CONCAT would be cut short. CRC32 is linear: two names that change places cancel out.
 _HASH: LiteralString = "COUNT(*), BIT_XOR(CAST(CONV(LEFT(SHA1(CONCAT_WS(CHAR(0), {}, '')), 16), 16, 10) AS UNSIGNED))"
 _STAMP: LiteralString = (
     "SELECT DATABASE(), 0 UNION ALL SELECT "

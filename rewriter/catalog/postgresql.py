@@ -1,9 +1,11 @@
 """A PostgreSQL database's schema, from `pg_catalog` in six queries, whatever the number of relations.
 
-Types and view definitions are printed under an empty search path, so that every name in them is qualified but those of
-`pg_catalog` and of the session's own temporary relations. That path is set and put back inside one statement each (`_UNDER_EMPTY_PATH`), which leaves a transaction in progress, and a
-connection in autocommit, as they were.
+Types and view definitions are printed under an empty search path, so that every name in them is qualified, but for
+those of `pg_catalog` and of the session's own temporary relations. That path is set and put back within one statement
+(`_ENTER`, `_LEAVE`), which leaves a transaction in progress, and a connection in autocommit, as they were.
 """
+
+# ruff: noqa: S608 -- the statements are put together from this module's own constants
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -49,7 +51,7 @@ _RELATIONS: LiteralString = (
     + """
   SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence = 't' AS is_temporary,
          CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid, entered.zero > 0) END AS definition,
-         ARRAY(SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno)::bigint[] AS parents
+         ARRAY(SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid)::bigint[] AS parents
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace CROSS JOIN entered
   WHERE """
     + _USER_RELATIONS
@@ -106,7 +108,7 @@ JOIN pg_catalog.pg_class c ON c.oid = d.refobjid JOIN pg_catalog.pg_namespace n 
 WHERE r.ev_class >= 16384
 """
 
-# Objects below 16384 are those that initdb made; a superuser may add to pg_catalog, and that does not count as built in.
+# Objects below 16384 are initdb's. What a superuser adds to pg_catalog does not count as built in.
 _FUNCTIONS = """
 SELECT DISTINCT pg_catalog.lower(p.proname), e.extname
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

@@ -3,6 +3,8 @@
 Relations are read one by one: SQLite runs in this process, and one view that no longer holds must not hide the others.
 """
 
+# ruff: noqa: S608 -- names are quoted where they are put into a statement
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -59,7 +61,7 @@ def load(cursor: Cursor) -> Catalog:
 
 
 def current_stamp(cursor: Cursor) -> str:
-    """Changes with the schema cookie of every database, with ATTACH and DETACH, and with functions added by the application."""
+    """Changes with any database's schema cookie, with ATTACH and DETACH, and with functions of the application."""
     databases = [(text(row[1]), text_or_none(row[2])) for row in rows(cursor, "PRAGMA database_list")]
     cookies = [rows(cursor, f"PRAGMA {_quoted(name)}.schema_version") for name, _ in databases]
     return stamp((databases, cookies, sorted(_user_functions(cursor))))
@@ -88,12 +90,12 @@ def _relations(cursor: Cursor, database: str, found: Iterable[Row]) -> list[Rela
     parts = _Parts(texts=_texts(cursor, database))
     typed = column_types("sqlite")
     for name, _, _ in listed:
-        _add_columns(parts, name, _columns(cursor, database, name), typed)
+        _add_columns(parts, name, found=_columns(cursor, database, name), typed=typed)
     for name, kind, _ in listed:
         if kind == "table":
             _add_foreign_keys(parts, name, _foreign_keys(cursor, database, name))
     virtual = [name for name, kind, _ in listed if kind == "virtual"]
-    return [_relation(database, entry, parts, virtual) for entry in listed]
+    return [_relation(database, entry, parts=parts, virtual=virtual) for entry in listed]
 
 
 def _texts(cursor: Cursor, database: str) -> dict[str, str]:
@@ -116,7 +118,7 @@ def _foreign_keys(cursor: Cursor, database: str, relation: str) -> list[Row]:
     return rows(cursor, f'SELECT seq, "table", "from", "to" FROM pragma_foreign_key_list({arguments})')
 
 
-def _add_columns(parts: _Parts, relation: str, found: list[Row], typed: TypeReader) -> None:
+def _add_columns(parts: _Parts, relation: str, *, found: list[Row], typed: TypeReader) -> None:
     create = parts.texts.get(relation, "")
     is_plain = "COLLATE" not in create.upper() and not any(row[3] in (2, 3) for row in found)
     texts = {} if is_plain else column_texts(create)
@@ -149,7 +151,7 @@ def _add_foreign_keys(parts: _Parts, relation: str, found: list[Row]) -> None:
             parts.foreign_keys.setdefault(referenced, set()).add(key[position])
 
 
-def _relation(database: str, entry: tuple[str, str, bool], parts: _Parts, virtual: Iterable[str]) -> Relation:
+def _relation(database: str, entry: tuple[str, str, bool], *, parts: _Parts, virtual: Iterable[str]) -> Relation:
     name, kind, is_without_rowid = entry
     create = parts.texts.get(name, "")
     view = view_text(create) if kind == "view" else None

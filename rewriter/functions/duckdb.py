@@ -1,9 +1,9 @@
 """DuckDB's functions that are known to be harmless.
 
 Left out on purpose: `query`, `query_table`, `json_execute_serialized_sql` (run SQL given as text), `read_*`, `glob`,
-`parquet_*`, `sniff_csv` (files), `getvariable`, `getenv`, `current_setting` (mask keys, secrets), `current_query` (shows
-the rewritten text), `stats`, `storage_info`, `json_serialize_plan` (show statistics of raw values), `histogram` (as a
-table macro it reads a table by name; `histogram_exact` is admitted), `setval`, `write_log` and the sleeping ones.
+`parquet_*`, `sniff_csv` (files), `getvariable`, `getenv`, `current_setting` (mask keys, secrets), `current_query` (shows the
+rewritten text), `stats`, `storage_info`, `json_serialize_plan` (show statistics of raw values), `histogram` (as a table
+macro it reads a table by name; `histogram_exact` is admitted), `setval`, `write_log` and the sleeping ones.
 """
 
 _SCALAR = """
@@ -100,5 +100,33 @@ regexp_extract_all wavg
 """
 """Absent from some versions or builds."""
 
-ADMITTED = frozenset(f"{_SCALAR} {_AGGREGATES_AND_WINDOWS} {_TABLE_VALUED} {_SYNTAX} {_ELSEWHERE}".split())
+CATALOG_FUNCTIONS = frozenset(
+    (
+        "duckdb_columns",
+        "duckdb_constraints",
+        "duckdb_databases",
+        "duckdb_dependencies",
+        "duckdb_extensions",
+        "duckdb_functions",
+        "duckdb_indexes",
+        "duckdb_keywords",
+        "duckdb_schemas",
+        "duckdb_sequences",
+        "duckdb_tables",
+        "duckdb_triggers",
+        "duckdb_types",
+        "duckdb_views",
+        "pragma_collations",
+        "pragma_database_list",
+        "pragma_platform",
+        "pragma_show",
+        "pragma_table_info",
+        "pragma_version",
+    )
+)
+"""Table functions, and views of the same names, that show definitions alone."""
+
+ADMITTED = CATALOG_FUNCTIONS.union(
+    f"{_SCALAR} {_AGGREGATES_AND_WINDOWS} {_TABLE_VALUED} {_SYNTAX} {_ELSEWHERE}".split()
+)
 """Lower-case names of admitted functions, macros and table functions."""

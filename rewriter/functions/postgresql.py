@@ -2,8 +2,8 @@
 
 Left out on purpose, although they look harmless: `current_setting` (session settings hold mask keys), `current_query`
 (shows the rewritten text), `pg_notify` (carries values to other sessions), `pg_relation_size` and its kin (sizes depend
-on raw values), `ts_rewrite` and `ts_stat` (run SQL given as text), `setval`, `pg_sleep`, everything about other sessions,
-files, large objects, replication, statistics, and `query_to_xml` with its family.
+on raw values), `ts_rewrite` and `ts_stat` (run SQL given as text), `setval`, `pg_sleep`, everything about other
+sessions, files, large objects, replication, statistics, and `query_to_xml` with its family.
 """
 
 _IMMUTABLE = """

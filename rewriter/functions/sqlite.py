@@ -26,8 +26,31 @@ percentile percentile_cont percentile_disc string_agg timediff unhex unistr unis
 _TABLE_VALUED = "json_each json_tree jsonb_each jsonb_tree generate_series"
 """Called in FROM; the last only where the extension is compiled in."""
 
+CATALOG_FUNCTIONS = frozenset(
+    (
+        "pragma_application_id",
+        "pragma_collation_list",
+        "pragma_compile_options",
+        "pragma_database_list",
+        "pragma_encoding",
+        "pragma_foreign_key_list",
+        "pragma_function_list",
+        "pragma_index_info",
+        "pragma_index_list",
+        "pragma_index_xinfo",
+        "pragma_module_list",
+        "pragma_pragma_list",
+        "pragma_schema_version",
+        "pragma_table_info",
+        "pragma_table_list",
+        "pragma_table_xinfo",
+        "pragma_user_version",
+    )
+)
+"""Table-valued PRAGMAs that show definitions alone."""
+
 REGISTERED_BY_SQLALCHEMY = frozenset(("regexp", "floor"))
 """SQLAlchemy's pysqlite and aiosqlite dialects add these to every connection: not the application's own."""
 
-ADMITTED = frozenset(f"{_BUILT_IN} {_LATER} {_TABLE_VALUED} regexp cast raise".split())
+ADMITTED = CATALOG_FUNCTIONS.union(f"{_BUILT_IN} {_LATER} {_TABLE_VALUED} regexp cast raise".split())
 """Lower-case names of admitted functions."""
