@@ -8,7 +8,7 @@ from typing import Protocol
 
 from masking.access import Access, Fingerprint, Reveal
 from masking.names import Principal
-from masking.policy import Policy
+from masking import Policy
 
 
 class AccessSource(Protocol):

@@ -1,0 +1,47 @@
+"""Guards per driver: what reaches a cursor without having come through the dialect is rewritten there, or refused."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from rewriter.errors import RewriteError
+from rewriter.guards.gate import Driver
+
+__all__ = ["Driver", "batching", "driver_of"]
+
+_MODULES = {
+    "pysqlite": "rewriter.guards.pysqlite",
+    "psycopg": "rewriter.guards.psycopg3",
+    "psycopg2": "rewriter.guards.psycopg2",
+    "pymysql": "rewriter.guards.pymysql",
+    "duckdb_engine": "rewriter.guards.duckdb",
+}
+"""SQLAlchemy's name of a driver → the module that guards it; imported when needed, since drivers are optional."""
+
+
+def driver_of(name: str) -> Driver:
+    """The guards of SQLAlchemy's driver `name`.
+
+    Raises:
+        RewriteError: there are none, so raw cursors of that driver would go around the rewriter.
+    """
+    if name not in _MODULES:
+        raise RewriteError(
+            f"the driver {name} cannot be hooked: its cursors have no guard. Supported: {', '.join(sorted(_MODULES))}"
+        )
+    driver: Driver = import_module(_MODULES[name]).DRIVER
+    return driver
+
+
+@contextmanager
+def batching(cursor: Any) -> Iterator[None]:
+    """Inside, the dialect may send batches that it composes itself of text from the rewriter (psycopg2's `execute_batch`)."""
+    if not hasattr(type(cursor), "unmask_is_open"):
+        yield
+        return
+    cursor.unmask_is_open = True
+    try:
+        yield
+    finally:
+        cursor.unmask_is_open = False

@@ -1,0 +1,132 @@
+"""Guards of duckdb_engine: subclasses of its two wrappers that pass on nothing but what is known to be harmless."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import duckdb
+from duckdb_engine import ConnectionWrapper, CursorWrapper
+
+from rewriter.guards.gate import Driver, Gate, RawCursor
+from rewriter.prepared import Safe
+
+_CURSOR_PASSES = frozenset(
+    {
+        "description", "rowcount", "fetchone", "fetchall", "fetchnumpy", "fetchdf", "fetch_df", "df", "pl", "arrow",
+        "fetch_arrow_table", "to_arrow_table", "fetch_record_batch", "lastrowid", "arraysize",
+    }
+)  # fmt: skip
+"""What a cursor may be asked for: the last result, in whatever form."""
+
+_CONNECTION_PASSES = frozenset({"begin", "description", "rowcount", "interrupt"})
+
+
+class GuardedCursor(CursorWrapper):
+    """A cursor that runs nothing but text from the rewriter, and reaches nothing but its result."""
+
+    gate: ClassVar[Gate]
+
+    def execute(self, statement: Any, parameters: Any = None, context: Any = None) -> Any:  # noqa: D102 -- the driver's own, as all below
+        safe = _admitted(self, statement)
+        run = super().execute
+        if safe.aftermath is None:
+            return run(safe, parameters, context)
+        return self.gate.run(self, safe, lambda: run(safe, parameters, context))
+
+    def executemany(self, statement: Any, parameters: Iterable[Any] | None = None, context: Any = None) -> Any:  # noqa: D102
+        safe = _admitted(self, statement)
+        run: Any = super().executemany
+        return self.gate.run(self, safe, lambda: run(safe, parameters, context))
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _CURSOR_PASSES:
+            self.gate.allow_raw(name)
+        return super().__getattr__(name)
+
+
+def _admitted(cursor: Any, statement: object) -> Safe:
+    if type(statement) is Safe:
+        return statement
+    if not isinstance(statement, str):
+        raise TypeError(f"a guarded cursor takes SQL as str, not {type(statement).__name__}")
+    safe: Safe = cursor.gate.admit(cursor.connection, str(statement), is_formatted=False)
+    return safe
+
+
+class GuardedConnection(ConnectionWrapper):
+    """A connection whose every way to data leads through a guarded cursor."""
+
+    gate: ClassVar[Gate]
+    unmask_state: object = None
+
+    def cursor(self) -> Any:  # noqa: D102
+        return self.gate.derived(GuardedCursor, CursorWrapper)(_raw(self), self)
+
+    def execute(self, statement: Any, parameters: Any = None) -> Any:  # noqa: D102
+        cursor = self.cursor()
+        cursor.execute(statement, parameters)
+        return cursor
+
+    def executemany(self, statement: Any, parameters: Any = None) -> Any:  # noqa: D102
+        cursor = self.cursor()
+        cursor.executemany(statement, parameters)
+        return cursor
+
+    def commit(self) -> None:  # noqa: D102
+        _raw(self).commit()
+        self.gate.transaction_ended(self)
+
+    def rollback(self) -> None:  # noqa: D102
+        _raw(self).rollback()
+        self.gate.transaction_ended(self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _CONNECTION_PASSES:
+            self.gate.allow_raw(name)
+        return super().__getattr__(name)
+
+
+def _raw(connection: Any) -> Any:
+    return connection.__dict__["_ConnectionWrapper__c"]
+
+
+def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
+    """Nothing to do: the connection is guarded once it is there."""
+
+
+def _adopt(connection: Any, gate: Gate) -> Any:
+    if not isinstance(connection, GuardedConnection):
+        connection.__class__ = gate.derived(GuardedConnection, type(connection))
+    return connection
+
+
+@contextmanager
+def _unguarded(connection: Any) -> Iterator[RawCursor]:
+    # Not `cursor()`: that is another connection, which sees neither temporary tables nor this transaction.
+    yield _raw(connection)
+
+
+_WITHOUT_CELLS = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ParserException,
+    duckdb.SyntaxException,
+    duckdb.TransactionException,
+    duckdb.ConnectionException,
+    duckdb.InterruptException,
+    duckdb.PermissionException,
+    duckdb.DependencyException,
+)
+"""Errors raised before a row is read, or whose texts name objects only."""
+
+
+def _withheld(error: BaseException) -> BaseException | None:
+    if isinstance(error, _WITHOUT_CELLS):
+        return None
+    kind = type(error).__name__.removesuffix("Exception")
+    return type(error)(f"{kind} Error: values are withheld because the statement touches sensitive columns")
+
+
+DRIVER = Driver(
+    errors=duckdb.Error, configure=_configure, adopt=_adopt, unguarded=_unguarded, withheld=_withheld
+)

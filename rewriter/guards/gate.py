@@ -1,0 +1,73 @@
+"""What guarded cursors and connections ask of the hook, and what the hook must know of a driver."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from rewriter.prepared import Safe
+
+_Result = TypeVar("_Result")
+
+
+class RawCursor(Protocol):
+    """A DBAPI cursor that no guard watches; only the hook's own statements run on it."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> object:
+        """Run `sql`."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All rows of the last statement."""
+        ...
+
+
+class Gate(Protocol):
+    """The hook, as a guarded cursor or connection sees it."""
+
+    def admit(self, connection: object, text: str, *, is_formatted: bool) -> Safe:
+        """`text`, which did not come through the dialect, rewritten for the current principal.
+
+        `is_formatted`: the driver will substitute `%` in it.
+
+        Raises:
+            StatementRefused: it may not run.
+        """
+        ...
+
+    def allow_raw(self, operation: str) -> None:
+        """Return for a principal that is trusted to go around the rewriter.
+
+        Raises:
+            StatementRefused: for everybody else; `operation` names what was tried.
+        """
+        ...
+
+    def run(self, cursor: object, query: Safe, call: Callable[[], _Result]) -> _Result:
+        """Call the driver, withhold raw cells from its errors, and see to the statement's aftermath."""
+        ...
+
+    def transaction_ended(self, connection: object) -> None:
+        """What was learnt of the schema inside the transaction no longer holds."""
+        ...
+
+    def derived(self, mixin: type, base: type) -> type:
+        """`base` with `mixin` before it, and this gate as its attribute `gate`; the same class each time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """One DBAPI driver: where its guards go in, and how the hook gets past them.
+
+    `errors`: the root of the driver's errors. `configure` puts the guard into the arguments of connect, `adopt` guards a connection that
+    was made without them and returns what stands in for it. `unguarded` lends a cursor for the hook's own reading: it
+    neither commits nor leaves a transaction open that was not open before. `withheld` is an error of the same class
+    without cells, or None where the error holds none.
+    """
+
+    errors: type[BaseException]
+    configure: Callable[[dict[str, Any], Gate], None]
+    adopt: Callable[[Any, Gate], Any]
+    unguarded: Callable[[Any], AbstractContextManager[RawCursor]]
+    withheld: Callable[[BaseException], BaseException | None]

@@ -1,0 +1,159 @@
+"""Guards of psycopg2: subclasses by `connection_factory=`."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import psycopg2
+from psycopg2 import extensions
+from psycopg2.sql import Composable
+
+from rewriter.errors import RewriteError
+from rewriter.guards import postgres_errors
+from rewriter.guards.gate import Driver, Gate, RawCursor
+from rewriter.prepared import Safe
+
+
+class GuardedCursor(extensions.cursor):
+    """A cursor that runs nothing but text from the rewriter.
+
+    `unmask_is_open`: the dialect is sending batches that it composed, as bytes, of text from the rewriter.
+    """
+
+    gate: ClassVar[Gate]
+    unmask_is_open = False
+
+    def execute(self, query: Any, vars: Any = None) -> Any:  # noqa: A002, D102 -- the driver's own, as all below
+        if self.unmask_is_open and isinstance(query, bytes):
+            return super().execute(query, vars)
+        safe = _admitted(self, query, is_formatted=vars is not None)
+        run = super().execute
+        if safe.aftermath is None:
+            return run(safe, vars)
+        return self.gate.run(self, safe, lambda: run(safe, vars))
+
+    def executemany(self, query: Any, vars_list: Iterable[Any]) -> Any:  # noqa: D102
+        safe = _admitted(self, query, is_formatted=True)
+        run = super().executemany
+        return self.gate.run(self, safe, lambda: run(safe, vars_list))
+
+    def callproc(self, procname: str, parameters: Any = None) -> Any:  # noqa: D102
+        self.gate.allow_raw("callproc")
+        return super().callproc(procname, parameters)
+
+    def copy_expert(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        self.gate.allow_raw("COPY")
+        return super().copy_expert(*args, **kwargs)
+
+    def copy_from(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        self.gate.allow_raw("COPY")
+        return super().copy_from(*args, **kwargs)
+
+    def copy_to(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        self.gate.allow_raw("COPY")
+        return super().copy_to(*args, **kwargs)
+
+
+def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
+    if type(query) is Safe:
+        return query
+    connection = cursor.connection
+    if isinstance(query, Composable):
+        query = query.as_string(connection)
+    elif isinstance(query, bytes):
+        query = query.decode(extensions.encodings[connection.encoding])
+    if not isinstance(query, str):
+        raise TypeError(f"a guarded cursor takes SQL as str, bytes or psycopg2.sql, not {type(query).__name__}")
+    safe: Safe = cursor.gate.admit(connection, str(query), is_formatted=is_formatted)
+    return safe
+
+
+class GuardedConnection(extensions.connection):
+    """A connection whose every way to data leads through a guarded cursor."""
+
+    gate: ClassVar[Gate]
+    unmask_state: object = None
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        name, factory, *rest = (*args, None, None)[: max(2, len(args))]
+        factory = kwargs.pop("cursor_factory", factory) or self.cursor_factory or extensions.cursor
+        if not isinstance(factory, type):
+            raise TypeError("cursor() takes a subclass of psycopg2's cursor on a guarded connection")
+        guarded = self.gate.derived(GuardedCursor, factory)
+        return super().cursor(kwargs.pop("name", name), guarded, *rest, **kwargs)
+
+    def lobject(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        self.gate.allow_raw("large objects")
+        return super().lobject(*args, **kwargs)
+
+    def commit(self) -> None:  # noqa: D102
+        super().commit()
+        self.gate.transaction_ended(self)
+
+    def rollback(self) -> None:  # noqa: D102
+        super().rollback()
+        self.gate.transaction_ended(self)
+
+    def __exit__(self, *raised: Any) -> Any:
+        try:
+            return super().__exit__(*raised)
+        finally:
+            self.gate.transaction_ended(self)
+
+
+def _configure(arguments: dict[str, Any], gate: Gate) -> None:
+    factory = arguments.get("connection_factory") or extensions.connection
+    if not isinstance(factory, type):
+        raise TypeError("connection_factory= takes a subclass of psycopg2's connection on a hooked engine")
+    arguments["connection_factory"] = gate.derived(GuardedConnection, factory)
+
+
+def _adopt(connection: Any, _gate: Gate) -> Any:
+    if isinstance(connection, GuardedConnection):
+        return connection
+    # Fail closed: the class of a connection written in C cannot be changed afterwards, and psycopg2's own functions
+    # accept no stand-in, so `connection.cursor(cursor_factory=…)` would stay open.
+    raise RewriteError(
+        "this engine makes its psycopg2 connections by creator= or a do_connect listener, where no guard can be put in. "
+        "Leave it to SQLAlchemy (connect_args=, URL), or use psycopg."
+    )
+
+
+@contextmanager
+def _unguarded(connection: Any) -> Iterator[RawCursor]:
+    status = connection.get_transaction_status()
+    cursor = extensions.cursor(connection)
+    is_nested = status == extensions.TRANSACTION_STATUS_INTRANS
+    try:
+        if is_nested:
+            cursor.execute("SAVEPOINT unmask")
+        yield cursor
+    except psycopg2.Error:
+        # The application's transaction goes on as it was.
+        if is_nested:
+            cursor.execute("ROLLBACK TO SAVEPOINT unmask")
+        raise
+    else:
+        if is_nested:
+            cursor.execute("RELEASE SAVEPOINT unmask")
+    finally:
+        cursor.close()
+        if status == extensions.TRANSACTION_STATUS_IDLE and not connection.autocommit:
+            extensions.connection.rollback(connection)
+
+
+def _withheld(error: BaseException) -> BaseException | None:
+    if not isinstance(error, psycopg2.Error) or not postgres_errors.has_cells(error.pgcode):
+        return None
+    fields = {name: getattr(error.diag, name) for name in postgres_errors.SAFE_FIELDS}
+    sqlstate = str(error.pgcode)
+    text = postgres_errors.message(sqlstate, fields)
+    clean = type(error)(text)
+    # The fields are read-only but for unpickling.
+    clean.__setstate__({"pgcode": sqlstate, "pgerror": text})  # type: ignore[attr-defined]
+    return clean
+
+
+DRIVER = Driver(
+    errors=psycopg2.Error, configure=_configure, adopt=_adopt, unguarded=_unguarded, withheld=_withheld
+)

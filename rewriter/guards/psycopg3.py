@@ -1,0 +1,169 @@
+"""Guards of psycopg: the connection's class is replaced by a subclass that hands out guarded cursors."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import psycopg
+from psycopg.pq import DiagnosticField, TransactionStatus
+from psycopg.rows import tuple_row
+from psycopg.sql import Composable
+
+from rewriter.guards import postgres_errors
+from rewriter.guards.gate import Driver, Gate, RawCursor
+from rewriter.prepared import Safe
+
+
+def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
+    if type(query) is Safe:
+        return query
+    connection = cursor.connection
+    if isinstance(query, Composable):
+        query = query.as_string(connection)
+    elif isinstance(query, bytes):
+        query = query.decode(connection.info.encoding)
+    if not isinstance(query, str):
+        raise TypeError(f"a guarded cursor takes SQL as str, bytes or psycopg.sql, not {type(query).__name__}")
+    safe: Safe = cursor.gate.admit(connection, str(query), is_formatted=is_formatted)
+    return safe
+
+
+class GuardedCursor:
+    """Before any cursor class of psycopg: runs nothing but text from the rewriter."""
+
+    gate: ClassVar[Gate]
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102 -- the driver's own, as all below
+        safe = _admitted(self, query, is_formatted=params is not None)
+        run: Any = super().execute  # type: ignore[misc] # always mixed into a cursor class
+        if safe.aftermath is None:
+            return run(safe, params, **options)
+        return self.gate.run(self, safe, lambda: run(safe, params, **options))
+
+    def executemany(self, query: Any, params_seq: Iterable[Any], **options: Any) -> Any:  # noqa: D102
+        safe = _admitted(self, query, is_formatted=True)
+        run: Any = super().executemany  # type: ignore[misc]
+        return self.gate.run(self, safe, lambda: run(safe, params_seq, **options))
+
+    def stream(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102
+        safe = _admitted(self, query, is_formatted=params is not None)
+        rows: Any = super().stream(safe, params, **options)  # type: ignore[misc]
+        while True:
+            try:
+                row = self.gate.run(self, safe, lambda: next(rows))
+            except StopIteration:
+                return
+            yield row
+
+    def copy(self, statement: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102
+        self.gate.allow_raw("COPY")
+        return super().copy(statement, params, **options)  # type: ignore[misc]
+
+
+class GuardedConnection:
+    """Before the connection's own class: whatever cursor class is set or asked for, a guarded one comes out."""
+
+    gate: ClassVar[Gate]
+    unmask_state: object = None
+
+    @property
+    def cursor_factory(self) -> Any:
+        """The guarded form of the class that was set."""
+        return self.__dict__["unmask_cursor"]
+
+    @cursor_factory.setter
+    def cursor_factory(self, factory: Any) -> None:
+        self.__dict__["unmask_cursor"] = self.gate.derived(GuardedCursor, factory)
+
+    @property
+    def server_cursor_factory(self) -> Any:
+        """The guarded form of the class that was set."""
+        return self.__dict__["unmask_server_cursor"]
+
+    @server_cursor_factory.setter
+    def server_cursor_factory(self, factory: Any) -> None:
+        self.__dict__["unmask_server_cursor"] = self.gate.derived(GuardedCursor, factory)
+
+    def commit(self) -> None:  # noqa: D102
+        super().commit()  # type: ignore[misc]
+        self.gate.transaction_ended(self)
+
+    def rollback(self) -> None:  # noqa: D102
+        super().rollback()  # type: ignore[misc]
+        self.gate.transaction_ended(self)
+
+    @contextmanager
+    def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:  # noqa: D102
+        try:
+            with super().transaction(*args, **kwargs) as transaction:  # type: ignore[misc]
+                yield transaction
+        finally:
+            self.gate.transaction_ended(self)
+
+    @contextmanager
+    def pipeline(self) -> Iterator[Any]:
+        """As the driver's; errors that arrive late are held to the same rule."""
+        clean: BaseException | None = None
+        try:
+            with super().pipeline() as pipeline:  # type: ignore[misc]
+                yield pipeline
+        except psycopg.Error as error:
+            clean = _withheld(error)
+            if clean is None:
+                raise
+        if clean is not None:
+            raise clean
+
+
+def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
+    """Nothing to do: the connection is guarded once it is there."""
+
+
+def _adopt(connection: Any, gate: Gate) -> Any:
+    if isinstance(connection, GuardedConnection):
+        return connection
+    factories = connection.cursor_factory, connection.server_cursor_factory
+    connection.__class__ = gate.derived(GuardedConnection, type(connection))
+    connection.cursor_factory, connection.server_cursor_factory = factories
+    return connection
+
+
+@contextmanager
+def _unguarded(connection: Any) -> Iterator[RawCursor]:
+    status = connection.info.transaction_status
+    cursor = psycopg.Cursor(connection, row_factory=tuple_row)
+    is_nested = status == TransactionStatus.INTRANS
+    try:
+        if is_nested:
+            cursor.execute("SAVEPOINT unmask")
+        yield cursor
+    except psycopg.Error:
+        # The application's transaction goes on as it was.
+        if is_nested:
+            cursor.execute("ROLLBACK TO SAVEPOINT unmask")
+        raise
+    else:
+        if is_nested:
+            cursor.execute("RELEASE SAVEPOINT unmask")
+    finally:
+        cursor.close()
+        if status == TransactionStatus.IDLE and not connection.autocommit:
+            psycopg.Connection.rollback(connection)
+
+
+def _withheld(error: BaseException) -> BaseException | None:
+    if not isinstance(error, psycopg.Error) or not postgres_errors.has_cells(error.sqlstate):
+        return None
+    fields = {name: getattr(error.diag, name) for name in postgres_errors.SAFE_FIELDS}
+    sqlstate = str(error.sqlstate)
+    report = {DiagnosticField[name.upper()]: value.encode() for name, value in fields.items() if value is not None}
+    text = postgres_errors.message(sqlstate, fields)
+    report[DiagnosticField.MESSAGE_PRIMARY] = text.encode()
+    clean = type(error)(text, info=report)  # type: ignore[arg-type] # what an unpickled error holds
+    clean.sqlstate = sqlstate
+    return clean
+
+
+DRIVER = Driver(
+    errors=psycopg.Error, configure=_configure, adopt=_adopt, unguarded=_unguarded, withheld=_withheld
+)

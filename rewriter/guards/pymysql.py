@@ -1,0 +1,156 @@
+"""Guards of PyMySQL: the connection's class is replaced by a subclass, since its `query()` is a way in as well."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pymysql
+from pymysql.constants import SERVER_STATUS
+from pymysql.cursors import Cursor
+
+from rewriter.guards.gate import Driver, Gate, RawCursor
+from rewriter.guards.mysql_errors import withheld_message
+from rewriter.prepared import Safe
+
+
+class OpenCursor(Cursor):
+    """A cursor whose connection lets its text through, because it has been looked at before."""
+
+    def _query(self, q: Any) -> Any:
+        connection = self._get_db()
+        connection.unmask_is_open = True
+        try:
+            return super()._query(q)
+        finally:
+            connection.unmask_is_open = False
+
+
+class GuardedCursor(OpenCursor):
+    """A cursor that runs nothing but text from the rewriter.
+
+    `unmask_is_batch`: `executemany` composes batches of text from the rewriter and passes them to `execute`.
+    """
+
+    gate: ClassVar[Gate]
+    unmask_is_batch = False
+
+    def execute(self, query: Any, args: Any = None) -> Any:  # noqa: D102 -- the driver's own, as all below
+        if self.unmask_is_batch:
+            return super().execute(query, args)
+        safe = _admitted(self, query, is_formatted=args is not None)
+        run = super().execute
+        if safe.aftermath is None:
+            return run(safe, args)
+        return self.gate.run(self, safe, lambda: run(safe, args))
+
+    def executemany(self, query: Any, args: Iterable[Any]) -> Any:  # noqa: D102
+        safe = _admitted(self, query, is_formatted=True)
+        run = super().executemany
+        self.unmask_is_batch = True
+        try:
+            return self.gate.run(self, safe, lambda: run(safe, args))
+        finally:
+            self.unmask_is_batch = False
+
+    def callproc(self, procname: Any, args: Any = ()) -> Any:  # noqa: D102
+        self.gate.allow_raw("callproc")
+        return super().callproc(procname, args)
+
+
+def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
+    if type(query) is Safe:
+        return query
+    connection = cursor.connection
+    safe: Safe = cursor.gate.admit(connection, _text(query, connection), is_formatted=is_formatted)
+    return safe
+
+
+def _text(query: object, connection: Any) -> str:
+    if isinstance(query, bytes | bytearray):
+        return query.decode(connection.encoding)
+    if not isinstance(query, str):
+        raise TypeError(f"a guarded cursor takes SQL as str or bytes, not {type(query).__name__}")
+    return str(query)
+
+
+class GuardedConnection:
+    """Before the connection's own class: every way to data leads through text from the rewriter.
+
+    `unmask_is_open`: one of our cursors is sending its text.
+    """
+
+    gate: ClassVar[Gate]
+    unmask_state: object = None
+    unmask_is_open = False
+
+    def cursor(self, cursor: Any = None) -> Any:  # noqa: D102
+        base: Any = self
+        factory = cursor or base.cursorclass
+        if not isinstance(factory, type):
+            raise TypeError("cursor() takes a subclass of pymysql's Cursor on a guarded connection")
+        return self.gate.derived(GuardedCursor, factory)(self)
+
+    def query(self, sql: Any, unbuffered: Any = False) -> Any:  # noqa: D102, FBT002
+        run: Any = super().query  # type: ignore[misc] # always mixed into a connection class
+        if self.unmask_is_open:
+            return run(sql, unbuffered)
+        # A cursor made round cursor(), or the application itself; parameters are in the text already.
+        safe = self.gate.admit(self, _text(sql, self), is_formatted=False)
+        return self.gate.run(self, safe, lambda: run(safe, unbuffered))
+
+    def select_db(self, db: Any) -> Any:  # noqa: D102
+        self.gate.allow_raw("select_db")
+        self.gate.transaction_ended(self)
+        return super().select_db(db)  # type: ignore[misc]
+
+    def set_character_set(self, charset: Any, collation: Any = None) -> Any:  # noqa: D102
+        if not str(charset).lower().startswith("utf8"):
+            self.gate.allow_raw("set_character_set")
+        return super().set_character_set(charset, collation)  # type: ignore[misc]
+
+    def show_warnings(self) -> Any:  # noqa: D102
+        self.gate.allow_raw("show_warnings")
+        return super().show_warnings()  # type: ignore[misc]
+
+    def commit(self) -> None:  # noqa: D102
+        super().commit()  # type: ignore[misc]
+        self.gate.transaction_ended(self)
+
+    def rollback(self) -> None:  # noqa: D102
+        super().rollback()  # type: ignore[misc]
+        self.gate.transaction_ended(self)
+
+
+def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
+    """Nothing to do: the connection is guarded once it is there."""
+
+
+def _adopt(connection: Any, gate: Gate) -> Any:
+    if not isinstance(connection, GuardedConnection):
+        connection.__class__ = gate.derived(GuardedConnection, type(connection))
+    return connection
+
+
+@contextmanager
+def _unguarded(connection: Any) -> Iterator[RawCursor]:
+    was_open = bool(connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+    cursor = OpenCursor(connection)
+    try:
+        yield cursor
+    finally:
+        cursor.close()
+        is_open = bool(connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+        if is_open and not was_open:
+            pymysql.connections.Connection.rollback(connection)
+
+
+def _withheld(error: BaseException) -> BaseException | None:
+    if not error.args or not isinstance(error.args[0], int):
+        return None
+    text = withheld_message(error.args[0], str(error.args[-1]))
+    return None if text is None else type(error)(error.args[0], text)
+
+
+DRIVER = Driver(
+    errors=pymysql.err.Error, configure=_configure, adopt=_adopt, unguarded=_unguarded, withheld=_withheld
+)

@@ -1,0 +1,176 @@
+"""Guards of sqlite3: subclasses by `factory=`, and a stand-in for connections that were made without it."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from rewriter.guards.gate import Driver, Gate, RawCursor
+from rewriter.prepared import Safe
+
+
+class GuardedCursor(sqlite3.Cursor):
+    """A cursor that runs nothing but text from the rewriter."""
+
+    gate: ClassVar[Gate]
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: D102 -- the driver's own
+        query = _admitted(self, sql)
+        if query.aftermath is None:
+            return super().execute(query, parameters)
+        run = super().execute
+        return self.gate.run(self, query, lambda: run(query, parameters))
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:  # noqa: D102
+        query = _admitted(self, sql)
+        run = super().executemany
+        return self.gate.run(self, query, lambda: run(query, parameters))
+
+    def executescript(self, sql_script: str, /) -> sqlite3.Cursor:  # noqa: D102
+        self.gate.allow_raw("executescript")
+        self.gate.transaction_ended(self.connection)
+        return super().executescript(sql_script)
+
+
+def _admitted(cursor: GuardedCursor, sql: object) -> Safe:
+    if type(sql) is Safe:
+        return sql
+    if not isinstance(sql, str):
+        raise TypeError(f"execute() argument 1 must be str, not {type(sql).__name__}")
+    return cursor.gate.admit(cursor.connection, sql, is_formatted=False)
+
+
+class GuardedConnection(sqlite3.Connection):
+    """A connection whose every way to data leads through a guarded cursor."""
+
+    gate: ClassVar[Gate]
+    unmask_state: object = None
+
+    def cursor(self, factory: Any = sqlite3.Cursor) -> Any:  # noqa: D102 -- the driver's own, as all below
+        if not isinstance(factory, type):
+            raise TypeError("cursor() takes a subclass of sqlite3.Cursor as its factory on a guarded connection")
+        return super().cursor(self.gate.derived(GuardedCursor, factory))
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:  # noqa: D102
+        return self.cursor().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Any:  # noqa: D102
+        return self.cursor().executemany(sql, parameters)
+
+    def executescript(self, sql_script: str, /) -> Any:  # noqa: D102
+        return self.cursor().executescript(sql_script)
+
+    def commit(self) -> None:  # noqa: D102
+        super().commit()
+        self.gate.transaction_ended(self)
+
+    def rollback(self) -> None:  # noqa: D102
+        super().rollback()
+        self.gate.transaction_ended(self)
+
+    def __exit__(self, *raised: Any) -> Any:
+        try:
+            return super().__exit__(*raised)
+        finally:
+            self.gate.transaction_ended(self)
+
+    def backup(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        self.gate.allow_raw("backup")
+        super().backup(*args, **kwargs)
+
+    def iterdump(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        self.gate.allow_raw("iterdump")
+        return super().iterdump(*args, **kwargs)
+
+    def serialize(self, *args: Any, **kwargs: Any) -> bytes:  # noqa: D102
+        self.gate.allow_raw("serialize")
+        return super().serialize(*args, **kwargs)
+
+    def deserialize(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        self.gate.allow_raw("deserialize")
+        self.gate.transaction_ended(self)
+        super().deserialize(*args, **kwargs)
+
+    def blobopen(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        self.gate.allow_raw("blobopen")
+        return super().blobopen(*args, **kwargs)
+
+    def enable_load_extension(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        self.gate.allow_raw("enable_load_extension")
+        super().enable_load_extension(*args, **kwargs)
+
+
+def _configure(arguments: dict[str, Any], gate: Gate) -> None:
+    factory = arguments.get("factory", sqlite3.Connection)
+    if not isinstance(factory, type):
+        raise TypeError("factory= takes a subclass of sqlite3.Connection on a hooked engine")
+    arguments["factory"] = gate.derived(GuardedConnection, factory)
+
+
+def _adopt(connection: Any, gate: Gate) -> Any:
+    from rewriter.guards.pysqlite_stand_in import StandIn
+
+    return connection if isinstance(connection, GuardedConnection | StandIn) else StandIn(connection, gate)
+
+
+def _raw(connection: Any) -> sqlite3.Connection:
+    raw: sqlite3.Connection = getattr(connection, "unmask_raw", connection)
+    return raw
+
+
+@contextmanager
+def _unguarded(connection: Any) -> Iterator[RawCursor]:
+    raw = _raw(connection)
+    text_factory, raw.text_factory = raw.text_factory, str
+    cursor = sqlite3.Cursor(raw)
+    cursor.row_factory = None
+    try:
+        yield cursor
+    finally:
+        cursor.close()
+        raw.text_factory = text_factory
+
+
+_TELLING = ("SQLITE_CONSTRAINT_TRIGGER", "SQLITE_CONSTRAINT_FUNCTION", "SQLITE_CONSTRAINT_VTAB")
+"""Constraint errors whose message a trigger or function words; the others name tables and columns only."""
+
+_PLAIN = (
+    "no such ",
+    "near ",
+    "ambiguous column",
+    "incomplete input",
+    "unrecognized token",
+    "database is locked",
+    "database table is locked",
+    "attempt to write a readonly database",
+    "cannot start a transaction",
+    "cannot commit",
+    "cannot rollback",
+    "table ",
+    "interrupted",
+    "disk I/O error",
+    "database or disk is full",
+    "unable to open database file",
+    "too many ",
+)
+"""How errors begin that are raised before a row is read, or that name no value."""
+
+
+def _withheld(error: BaseException) -> BaseException | None:
+    code = getattr(error, "sqlite_errorname", None)
+    if code is None:
+        # Raised by the module itself (a wrong number of parameters, a closed connection): no row has been read.
+        return None
+    message = str(error)
+    is_constraint = isinstance(error, sqlite3.IntegrityError) and code not in _TELLING
+    if is_constraint or message.startswith(_PLAIN):
+        return None
+    clean = type(error)(f"{code}: the message is withheld because the statement touches sensitive columns")
+    for name in ("sqlite_errorname", "sqlite_errorcode"):
+        setattr(clean, name, getattr(error, name))
+    return clean
+
+
+DRIVER = Driver(
+    errors=sqlite3.Error, configure=_configure, adopt=_adopt, unguarded=_unguarded, withheld=_withheld
+)

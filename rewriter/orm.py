@@ -1,0 +1,89 @@
+"""One ORM Session serves one principal: when another comes, it forgets what it loaded for the one before.
+
+The identity map would hand out earlier, unmasked attributes without any SQL. Unflushed changes are kept: only attributes
+that are as loaded are expired.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.orm import ORMExecuteState, Session
+
+from rewriter.principals import Who
+
+INSTALLED = "_unmask_installed"
+"""The attribute of a hooked engine's dialect that holds its hook."""
+
+_KEY = "unmask"
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Whom a session has loaded for; None where it may hold what several loaded."""
+
+    current: Callable[[Mapping[str, object]], Who]
+    options: Mapping[str, object]
+    who: Who | None
+
+
+def watch_sessions() -> None:
+    """See to every Session that begins on a hooked engine. Once in a process is enough; more does no harm."""
+    if not event.contains(Session, "do_orm_execute", _before_statement):
+        event.listen(Session, "do_orm_execute", _before_statement)
+        event.listen(Session, "after_begin", _after_begin)
+
+
+def _after_begin(session: Session, _transaction: object, connection: Any) -> None:
+    installed = connection.dialect.__dict__.get(INSTALLED)
+    if installed is None:
+        return
+    options = connection.get_execution_options()
+    watch = session.info.get(_KEY)
+    if watch is None:
+        current = installed.hook.principals.current
+        session.info[_KEY] = _Watch(current, options, current(options))
+        _guard_lookup(session)
+    else:
+        watch.options = options
+
+
+def _guard_lookup(session: Session) -> None:
+    """Have `Session.get` ask first whom the objects in the identity map were loaded for: it may run no SQL at all."""
+    lookup = session._identity_lookup
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        _serve(session, kwargs.get("execution_options") or {})
+        return lookup(*args, **kwargs)
+
+    session._identity_lookup = guarded  # type: ignore[method-assign]
+
+
+def _before_statement(state: ORMExecuteState) -> None:
+    session = state.session
+    watch: _Watch | None = session.info.get(_KEY)
+    if watch is None:
+        return
+    if state.is_relationship_load or state.is_column_load:
+        # In the midst of another load nothing may be expired: it is done before the next statement of the session.
+        if watch.who != watch.current({**watch.options, **state.execution_options}):
+            watch.who = None
+        return
+    _serve(session, state.execution_options)
+
+
+def _serve(session: Session, options: Mapping[str, object]) -> None:
+    watch: _Watch = session.info[_KEY]
+    who = watch.current({**watch.options, **options})
+    if who != watch.who:
+        _forget(session)
+        watch.who = who
+
+
+def _forget(session: Session) -> None:
+    for state in session.identity_map.all_states():
+        loaded = [name for name in state.dict if name in state.manager and name not in state.committed_state]
+        instance = state.obj()
+        if loaded and instance is not None:
+            session.expire(instance, loaded)

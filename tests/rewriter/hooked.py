@@ -1,0 +1,136 @@
+"""A small shop on each engine, hooked: raw values that must never come out, and ways to look for them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from masking import Access, ColumnName, Permit, Policy, Principal, Reveal
+from rewriter import Installed, install
+
+POLICY = Policy.parse(
+    """
+columns:
+  customers.email: redact
+  customers.ssn: {mask: {partial: {prefix: 0, padding: "***-**-", suffix: 4}}, tags: [pii]}
+people:
+  ana@shop.example: {groups: [support]}
+owners: ["service:shop"]
+trusted: ["service:migrations"]
+"""
+)
+EMAIL = ColumnName.parse("customers.email")
+SSN = ColumnName.parse("customers.ssn")
+ANA = "ana@shop.example"
+OWNER = "service:shop"
+TRUSTED = "service:migrations"
+
+RAW = ("ada@lovelace.example", "grace@hopper.example", "111-22-3333", "444-55-6666")
+
+_SETUP = (
+    "CREATE TABLE customers (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, email VARCHAR(60) UNIQUE, ssn VARCHAR(11))",
+    "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, sku VARCHAR(20))",
+    "INSERT INTO customers VALUES (1, 'Ada', 'ada@lovelace.example', '111-22-3333')",
+    "INSERT INTO customers VALUES (2, 'Grace', 'grace@hopper.example', '444-55-6666')",
+    "INSERT INTO orders VALUES (10, 1, 'engine'), (11, 2, 'compiler')",
+)
+
+DRIVERS = {
+    "sqlite": ("sqlite_database", "sqlite"),
+    "psycopg": ("postgres_database", "postgresql+psycopg"),
+    "psycopg2": ("postgres_database", "postgresql+psycopg2"),
+    "pymysql": ("mariadb_database", "mysql+pymysql"),
+    "duckdb": ("duckdb_database", "duckdb"),
+}
+
+
+def is_raw(value: object) -> bool:
+    """Whether a raw value of the shop shows in what came out."""
+    return any(raw in repr(value) for raw in RAW)
+
+
+def fill(url: str) -> None:
+    """Create the shop's tables and rows on an engine that nobody hooked."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in _SETUP:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+@dataclass
+class Ledger:
+    """Grants and recorder in memory: the least that fits both protocols. `fault`: what recording raises."""
+
+    access_of: dict[str, Access] = field(default_factory=dict)
+    reveals: list[Reveal] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    refusals: list[tuple[str | None, str]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    @property
+    def recorder(self) -> "Ledger":
+        return self
+
+    def attach(self, *, policy: Policy, environment: str) -> "Ledger":
+        return self
+
+    def access(self, principal: Principal, groups: frozenset[str]) -> Access:
+        return self.access_of.get(principal, Access())
+
+    def grant(self, principal: str, *columns: ColumnName, **terms: object) -> None:
+        """Let `principal` see `columns` from now on."""
+        permit = Permit(grant=f"g{len(self.access_of)}", columns=frozenset(columns), **terms)  # type: ignore[arg-type]
+        before = self.access_of.get(principal, Access()).permits
+        self.access_of[principal] = Access(permits=(*before, permit))
+
+    def reveal(self, reveal: Reveal) -> str:
+        if self.fault is not None:
+            raise self.fault
+        self.reveals.append(reveal)
+        return str(len(self.reveals) - 1)
+
+    def rows(self, record: str, count: int) -> None:
+        self.counts[record] = self.counts.get(record, 0) + count
+
+    def refused(self, *, principal: str | None, fingerprint: object, reason: str, environment: str, at: object) -> None:
+        self.refusals.append((principal, reason))
+
+
+@dataclass
+class Shop:
+    """One hooked engine over the shop."""
+
+    driver: str
+    url: str
+    engine: Engine
+    ledger: Ledger
+    installed: Installed
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.driver.startswith("psycopg")
+
+
+def open_shop(url: str, driver: str, **options: object) -> Shop:
+    """Hook a new engine on a filled database."""
+    engine = create_engine(url, **options)  # type: ignore[arg-type]
+    ledger = Ledger()
+    return Shop(driver, url, engine, ledger, install(engine, policy=POLICY, grants=ledger, environment="test"))
+
+
+def shop_url(request: pytest.FixtureRequest, driver: str) -> str:
+    """The URL of a fresh, filled database for `driver`."""
+    fixture, scheme = DRIVERS[driver]
+    url = f"{scheme}://{request.getfixturevalue(fixture).partition('://')[2]}"
+    fill(url)
+    return url
+
+
+@pytest.fixture(params=DRIVERS)
+def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
+    """The hooked shop, on each driver in turn."""
+    opened = open_shop(shop_url(request, request.param), request.param)
+    yield opened
+    opened.engine.dispose()
