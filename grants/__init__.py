@@ -48,9 +48,9 @@ __all__ = [
     "StoreError",
     "StreamSink",
     "TransitionError",
-    "Unreadable",
     "UnknownPrincipal",
     "UnknownRequest",
+    "Unreadable",
     "generate_key",
     "load_key",
 ]

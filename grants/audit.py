@@ -1,9 +1,9 @@
 """The trail: what one record says, how it is chained to the one before, and how a chain is checked.
 
-Every writer (one process of an application, one call of the command line) has its own chain: `sequence` counts from 0,
-`previous` is the seal of the record before, and `seal` covers the whole record. An application seals with a keyed hash, a
-person at the command line with their own signature; so whoever can write to a sink can neither alter, remove, reorder nor
-invent a record without a trace. Records hold no secret, literal, parameter or cell value.
+Every writer (one process of an application, one person's desk) has a chain of its own: `sequence` counts from 0,
+`previous` is the seal of the record before, and `seal` covers the whole record. An application seals with a keyed
+hash, a person with their own signature; so whoever can write to a sink can neither alter, remove, reorder nor invent a
+record without a trace. Records hold no secret, literal, parameter or cell value.
 """
 
 import hashlib
@@ -118,7 +118,7 @@ class PersonalSeal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing that is wrong with a trail. `record` is the id of the record at which it shows; `line` counts from 1."""
+    """One thing that is wrong with a trail. `record`: the id of the record at which it shows; `line` counts from 1."""
 
     line: int
     record: str

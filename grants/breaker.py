@@ -1,4 +1,4 @@
-"""A breaker: after a failure, no further attempt for a while, so that an outage costs one wait and not one per statement."""
+"""A breaker: after a failure no attempt is made for a while, so that an outage does not cost every statement a wait."""
 
 import time
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""One person's desk: where they ask, approve, deny and revoke. Every step is signed, stored and recorded, or none of it.
+"""One person's desk: where they ask, approve, deny and revoke. A step is signed, stored and recorded, or not taken.
 
 Who acts is whoever's private key signs: the desk looks the key up in the policy and takes nobody's word for it.
 """
@@ -209,7 +209,9 @@ class Desk:
         )
 
     def _ends_at(self, docket: Docket) -> datetime:
-        undone = Case(docket.case.request, tuple(one for one in docket.case.decisions if isinstance(one.record, Approval)))
+        undone = Case(
+            docket.case.request, tuple(one for one in docket.case.decisions if isinstance(one.record, Approval))
+        )
         lease = workflow.standing(undone, self._office.setting()).lease
         return lease.expires_at if lease else docket.request.expires_at
 

@@ -51,7 +51,7 @@ class TransitionError(GrantError):
         event: the verb that was tried.
     """
 
-    def __init__(self, id: str, state: str, event: str, hint: str) -> None:  # noqa: A002 -- see UnknownRequest
+    def __init__(self, id: str, state: str, event: str, hint: str) -> None:  # noqa: A002, PLR0917 -- it must pickle
         super().__init__(id, state, event, hint)
         self.id = id
         self.state = state

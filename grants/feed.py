@@ -1,4 +1,4 @@
-"""The thread that Redis keeps informed: it follows a push connection, and knows how long what it heard can be trusted."""
+"""The thread that Redis keeps informed: it follows a push connection and knows for how long what it heard is true."""
 
 import logging
 import threading
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from grants.errors import StoreError
-from grants.store import Invalidated, Push
+from grants.push import Invalidated, Push
 
 LEASE = timedelta(seconds=1)
 """How long what is known stays true without a sign of life from Redis."""
@@ -52,6 +52,8 @@ class Feed:
                 if not is_told:
                     _log.warning("grants are not pushed: %s", exc)
                 is_told = True
+            except Exception:  # noqa: BLE001 -- without this thread every statement would read Redis: it goes on
+                _log.exception("the connection that tells of changed grants failed unexpectedly")
             self._stopped.wait(RETRY.total_seconds())
 
     def _attend(self, push: Push) -> None:

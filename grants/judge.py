@@ -51,19 +51,15 @@ class Judge:
     def __init__(self, *, policy: Policy, environment: str, clock: Callable[[], datetime]) -> None:
         self._policy = policy
         self._environment = environment
-        self._clock = clock
+        self.clock = clock
         self._verdict = lru_cache(_REMEMBERED)(self._verdict_of)
         self._revoked: dict[str, None] = {}
         self._told: dict[tuple[str, str], None] = {}
 
-    def now(self) -> datetime:
-        """The local clock."""
-        return self._clock()
-
     def permits(self, principal: Principal, held: tuple[Held, ...], *, server_now: datetime) -> tuple[Timed, ...]:
-        """The permits that are live now. The later of the two clocks counts, so a slow one does not prolong anything."""
+        """The permits that are live now. The later of the two clocks counts, so a slow one prolongs nothing."""
         monotonic = time.monotonic()
-        now = max(self._clock(), server_now)
+        now = max(self.clock(), server_now)
         live = []
         for one in held:
             found = self._judged(one, principal)

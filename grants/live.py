@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from grants.audit import Event
 from grants.breaker import Breaker
@@ -24,7 +24,8 @@ from grants.errors import GrantError
 from grants.feed import Feed
 from grants.forks import renewed_after_fork
 from grants.judge import Ended, Judge, Timed
-from grants.store import Invalidated, Keys, Store
+from grants.push import Invalidated
+from grants.store import Keys, Store
 from masking import NOBODY, Access, Policy, Principal
 
 BUDGET = timedelta(milliseconds=50)
@@ -44,7 +45,7 @@ class _Known:
     def __init__(self, grants: tuple[Timed, ...]) -> None:
         self.grants = grants
         self.until = min((timed.deadline for timed in grants), default=math.inf)
-        self.expires_at = min((timed.expires_at for timed in grants), default=datetime.max.replace(tzinfo=UTC))
+        self.expires_at = min((timed.expires_at for timed in grants), default=None)
         self.accesses: dict[frozenset[str], Access] = {}
 
 
@@ -59,8 +60,10 @@ class LiveView:
         self._keys = Keys(environment)
         self._policy = policy
         self._judge = judge
+        self._clock = judge.clock
         self._notice = notice
         self._breaker = Breaker(PAUSE)
+        self._feed: Feed | None
         self._begin()
         renewed_after_fork(self._begin)
 
@@ -78,7 +81,10 @@ class LiveView:
         feed = self._feed
         if known is None or feed is None:
             return None
-        if time.monotonic() >= min(feed.lease_until, known.until) or self._judge.now() >= known.expires_at:
+        instant = time.monotonic()
+        if instant >= feed.lease_until or instant >= known.until:
+            return None
+        if known.expires_at is not None and self._clock() >= known.expires_at:
             return None
         found = known.accesses.get(groups)
         if found is None:
@@ -109,11 +115,9 @@ class LiveView:
         permits = (*(timed.permit for timed in grants), *standing)
         return Access(permits=permits) if permits else NOBODY
 
-    def _without_ended(
-        self, principal: Principal, known: _Known, readers: ThreadPoolExecutor
-    ) -> tuple[Timed, ...]:
+    def _without_ended(self, principal: Principal, known: _Known, readers: ThreadPoolExecutor) -> tuple[Timed, ...]:
         """The grants that go on, once the first has ended: no need to ask Redis for that."""
-        monotonic, now = time.monotonic(), self._judge.now()
+        monotonic, now = time.monotonic(), self._clock()
         left = tuple(timed for timed in known.grants if monotonic < timed.deadline and now < timed.expires_at)
         with self._lock:
             if self._known.get(principal) is known:
@@ -129,8 +133,12 @@ class LiveView:
             return readers.submit(self._load, principal, readers).result(timeout=BUDGET.total_seconds())
         except LateError:
             problem = f"Redis took longer than {BUDGET // timedelta(milliseconds=1)} ms"
-        except (GrantError, RuntimeError) as exc:  # RuntimeError: the interpreter is shutting down
+        except GrantError as exc:
             problem = str(exc)
+        except Exception as exc:  # noqa: BLE001 -- see below
+            # Whatever it is, a statement must not fail because grants cannot be read: it runs masked.
+            _log.exception("reading grants failed unexpectedly")
+            problem = type(exc).__name__
         # Fail closed: grants that cannot be read do not exist.
         self._breaker.failed()
         _log.warning("grants cannot be read, so none are: %s", problem)
@@ -165,7 +173,7 @@ class LiveView:
         self._lock = threading.Lock()
         self._stamp = 0
         self._known: dict[Principal, _Known] = {}
-        self._feed: Feed | None = None
+        self._feed = None
 
     def _enter(self) -> ThreadPoolExecutor:
         """The threads that read; the feed listens from then on."""

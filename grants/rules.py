@@ -1,7 +1,7 @@
 """What the policy's approval rules say about one request: pure, and the same for who asks, who approves and the hook.
 
 Rules, each evaluated against the policy as it is now, never as it was when the request was made:
-- a grant covers the columns that the request names *and* that its scopes still mean: a policy can narrow it, not widen it;
+- a grant covers the columns that the request names *and* that its scopes still mean: a policy narrows it, or nothing;
 - each of these columns has the first approval rule that matches it in the request's environment, and the request must
   satisfy all of them: longest duration, form of the reason, enough distinct approvers;
 - nobody's approval of their own request counts; an approver who approves twice counts once;
@@ -61,9 +61,13 @@ def principal_of(key: PublicKey, policy: Policy) -> Principal:
     """
     matches = [name for name, person in policy.people.items() if person.key and PublicKey.parse(person.key) == key]
     if not matches:
-        raise UnknownPrincipal(f"the key {key.id} is nobody's in the policy: add it under `people:` as `key: {key.text}`")
+        raise UnknownPrincipal(
+            f"the key {key.id} is nobody's in the policy: add it under `people:` as `key: {key.text}`"
+        )
     if len(matches) > 1:
-        raise UnknownPrincipal(f"the key {key.id} stands for {' and '.join(matches)} in the policy: give each their own")
+        raise UnknownPrincipal(
+            f"the key {key.id} stands for {' and '.join(matches)} in the policy: give each their own"
+        )
     return matches[0]
 
 
@@ -101,9 +105,7 @@ def rules_for(columns: Iterable[ColumnName], environment: str, *, policy: Policy
     for column in sorted(columns):
         rule = policy.rule_for(column, environment)
         if rule is None:
-            raise RuleError(
-                f"{column} cannot be granted in {environment}: no rule under `approval:` matches it there"
-            )
+            raise RuleError(f"{column} cannot be granted in {environment}: no rule under `approval:` matches it there")
         if rule not in rules:
             rules.append(rule)
     return tuple(rules)
@@ -166,9 +168,7 @@ def missing(request: Request, approvals: Iterable[Approval], *, policy: Policy) 
     return _missing(matching, authors, policy=policy)
 
 
-def _missing(
-    matching: Iterable[ApprovalRule], authors: Iterable[Principal], *, policy: Policy
-) -> tuple[Missing, ...]:
+def _missing(matching: Iterable[ApprovalRule], authors: Iterable[Principal], *, policy: Policy) -> tuple[Missing, ...]:
     waiting = []
     for rule in matching:
         count = sum(is_approver(author, rule, policy=policy) for author in authors)

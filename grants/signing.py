@@ -1,8 +1,8 @@
 """Ed25519 keys of people, and signatures over records.
 
 Rules: only Ed25519; a key is an ordinary OpenSSH key (a private one may be PEM too); a record travels as a compact JWS
-(RFC 7515, EdDSA of RFC 8037) whose header holds exactly `alg`, `kid` (the key's OpenSSH fingerprint) and `typ` (the kind
-of record), so that one kind can never pass for another. Nothing here reads a policy or a clock.
+(RFC 7515, EdDSA of RFC 8037) whose header holds exactly `alg`, `kid` (the key's OpenSSH fingerprint) and `typ` (the
+kind of record), so that one kind can never pass for another. Nothing here reads a policy or a clock.
 """
 
 import base64
@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import jwt
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -60,12 +60,13 @@ class PublicKey:
     def has_signed(self, content: bytes, signature: str) -> bool:
         """Whether `signature` (base64) is this key's over `content`."""
         try:
-            self._key().verify(base64.b64decode(signature, validate=True), content)
+            self.verifying_key().verify(base64.b64decode(signature, validate=True), content)
         except (InvalidSignature, ValueError):
             return False
         return True
 
-    def _key(self) -> Ed25519PublicKey:
+    def verifying_key(self) -> Ed25519PublicKey:
+        """The key as the cryptography library has it."""
         key = serialization.load_ssh_public_key(self.text.encode())
         assert isinstance(key, Ed25519PublicKey)  # noqa: S101 -- `parse` saw to it
         return key
@@ -168,7 +169,7 @@ def opened(token: str, model: type[T], *, key: PublicKey) -> Signed[T]:
         SignatureError: the signature is another key's, or the record was altered or is of another kind.
     """
     try:
-        parts = _JWS.decode_complete(token, key._key(), algorithms=["EdDSA"])
+        parts = _JWS.decode_complete(token, key.verifying_key(), algorithms=["EdDSA"])
     except (jwt.PyJWTError, ValueError) as exc:
         raise SignatureError("a signature does not hold: the record was altered or signed with another key") from exc
     expected = {"alg": "EdDSA", "kid": key.id, "typ": _type_of(model.model_fields["kind"].default)}
@@ -204,7 +205,7 @@ def kind_of(token: str) -> str:
 
 def _parsed(payload: bytes, model: type[T]) -> T:
     try:
-        record = model.model_validate_json(payload)
+        record: T = cast("T", model.model_validate_json(payload))  # T is bound to a union, which mypy then yields
     except ValidationError as exc:
         # The faults quote what was read, so none of them goes into the message.
         raise SignatureError(f"a stored {model.__name__.lower()} is malformed, or of a newer version") from exc

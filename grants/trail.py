@@ -114,7 +114,9 @@ class Trail:
                 for channel in self._channels
             ]
         if not any(taken):
-            raise RecordError(f"{entry.event} is stored, but no durable audit sink took the record: see the log for why")
+            raise RecordError(
+                f"{entry.event} is stored, but no durable audit sink took the record: see the log for why"
+            )
         return True
 
     def _next(self, entry: Entry) -> AuditRecord:

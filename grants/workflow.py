@@ -1,7 +1,7 @@
 """Requests, approvals and grants as pure transitions: (case, event, now) → a record to sign, or an error.
 
-States: `pending` until enough approvers approved (`approved`), one denied it (`denied`), it was withdrawn (`revoked`) or
-its time to decide ended (`expired`); `approved` until it is revoked or its lease ends. No other way leads anywhere.
+States: `pending` until enough approvers approved (`approved`), one denied it (`denied`), it was withdrawn (`revoked`)
+or its time to decide ended (`expired`); `approved` until it is revoked or its lease ends. No other way leads anywhere.
 Nothing here signs, stores or reads a clock.
 """
 
@@ -17,6 +17,7 @@ from grants.errors import GrantError, RuleError, SelfApproval, TransitionError
 from grants.records import LONGEST_LINE, Approval, Case, Denial, Lease, Request, Revocation, State, StatementScope
 from grants.rules import Missing
 from masking import Policy, Principal
+from masking.policy import ApprovalRule
 
 TIME_TO_DECIDE = timedelta(days=3)
 """How long a request stays open."""
@@ -120,7 +121,7 @@ def _made(fields: dict[str, object]) -> Request:
         raise RuleError(f"the request is malformed: {faults}") from exc
 
 
-def _duration(ask: Ask, matching: Iterable[rules.ApprovalRule]) -> timedelta:
+def _duration(ask: Ask, matching: Iterable[ApprovalRule]) -> timedelta:
     if ask.duration is not None:
         return ask.duration
     defaults = [rule.default_duration for rule in matching if rule.default_duration is not None]
@@ -129,7 +130,7 @@ def _duration(ask: Ask, matching: Iterable[rules.ApprovalRule]) -> timedelta:
     return min(defaults)
 
 
-def _check_approvable(by: Principal, matching: tuple[rules.ApprovalRule, ...], *, policy: Policy) -> None:
+def _check_approvable(by: Principal, matching: tuple[ApprovalRule, ...], *, policy: Policy) -> None:
     for rule in matching:
         if rule.auto:
             continue
@@ -140,8 +141,8 @@ def _check_approvable(by: Principal, matching: tuple[rules.ApprovalRule, ...], *
         ]
         if len(able) < rule.required:
             raise RuleError(
-                f"{rule.scope} needs {rule.required} approver(s) of {', '.join(rule.approvers)} other than you, and the "
-                f"policy has {len(able)} with a key: nobody could approve this"
+                f"{rule.scope} needs {rule.required} approver(s) of {', '.join(rule.approvers)} other than you, and "
+                f"the policy has {len(able)} with a key: this could never be approved"
             )
 
 

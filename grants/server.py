@@ -1,0 +1,99 @@
+"""One Redis server: how it is reached, and what its faults mean to whoever has to mend them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthorizationError, NoPermissionError
+from redis.retry import Retry
+
+from grants import embedded
+from grants.errors import StoreError
+
+_REFUSALS = (redis.AuthenticationError, NoPermissionError, AuthorizationError)
+_OUTAGES: tuple[tuple[type[Exception], str], ...] = (
+    (redis.ReadOnlyError, "is a replica: use the URL of the primary"),
+    (redis.BusyLoadingError, "is still loading its data: repeat in a moment"),
+    (redis.TimeoutError, "is too slow or hangs: look at it with redis-cli PING, then repeat"),
+    (TimeoutError, "is too slow or hangs: look at it with redis-cli PING, then repeat"),
+    (redis.ConnectionError, "does not answer: is it running, and is the URL right?"),
+    (OSError, "does not answer: is it running, and is the URL right?"),
+)
+
+
+class Server:
+    """A Redis server with a pool of connections. Connects when first used; thread-safe and fork-safe."""
+
+    def __init__(self, url: str, *, timeout: timedelta) -> None:
+        """`timeout` bounds each wait. An `embedded:` server is started.
+
+        Raises:
+            StoreError: the URL cannot be read, or an embedded server does not start.
+        """
+        self.url = embedded.running(url.removeprefix("embedded:")) if url.startswith("embedded:") else url
+        self.client = _client(self.url, timeout=timeout)
+
+    @property
+    def address(self) -> str:
+        """Where the server is, without the password."""
+        parts = urlsplit(self.url)
+        return (
+            parts.path
+            if parts.scheme == "unix"
+            else f"{parts.hostname or 'localhost'}:{parts.port or 6379}{parts.path}"
+        )
+
+    def close(self) -> None:
+        """Gives the connections back to the system; a later call opens new ones."""
+        self.client.connection_pool.disconnect()
+
+    @contextmanager
+    def clear_errors(self, key: str) -> Iterator[None]:
+        """Redis's errors inside, as a `StoreError` that says what to do. `key`: what was being used."""
+        try:
+            yield
+        except (redis.RedisError, OSError) as exc:
+            raise self._explained(exc, key) from exc
+
+    def _explained(self, exc: Exception, key: str) -> StoreError:
+        text = str(exc)
+        where = f"Redis at {self.address}"
+        if "WRONGTYPE" in text:
+            return self.wrong_type(key, "another type")
+        if "OOM command" in text:
+            return StoreError(f"{where} is full: raise its maxmemory or free some, then repeat; nothing was stored")
+        if isinstance(exc, _REFUSALS):
+            return StoreError(f"{where} refuses this user: check the name and password in the URL, and its rights")
+        for kind, advice in _OUTAGES:
+            if isinstance(exc, kind):
+                return StoreError(f"{where} {advice}", is_outage=True)
+        return StoreError(f"{where} declined ({type(exc).__name__}): is it version 6.2 or later?")
+
+    def wrong_type(self, key: str, kind: str) -> StoreError:
+        """The error for a key that somebody else uses."""
+        return StoreError(
+            f"the key {key} at {self.address} holds {kind}, which this program never stores there: look at it "
+            "with redis-cli TYPE, and remove it with DEL if nobody needs it"
+        )
+
+
+def _client(url: str, *, timeout: timedelta) -> redis.Redis:
+    scheme = url.partition(":")[0]
+    if scheme not in ("redis", "rediss", "unix"):
+        expected = "redis://, rediss://, unix:// or embedded:PATH"
+        raise StoreError(f"{scheme!r} is no known kind of Redis URL: expected {expected}")
+    try:
+        return redis.Redis.from_url(
+            url,
+            protocol=2,
+            decode_responses=True,
+            socket_timeout=timeout.total_seconds(),
+            socket_connect_timeout=timeout.total_seconds(),
+            # Once more on a connection that was lost: the server restarted between two calls. All calls are repeatable.
+            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        )
+    except ValueError as exc:
+        raise StoreError("the Redis URL cannot be read: expected redis://[user:password@]host:port/db") from exc
