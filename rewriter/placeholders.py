@@ -25,12 +25,26 @@ _FOREIGN = r"(?P<foreign>[^\x00-\x7f]+)"
 _ESCAPED = r"'(?:[^'\\]|\\.|'')*'"
 _DOLLAR = r"(?<![\w$])\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$"
 
+_OPERATORS = frozenset(
+    "<> != <= >= || ~* !~ !~* ~~ !~~ -> ->> #> #>> @> <@ && << >> == // ** => ^@ <-> <=>".split()
+) | frozenset("+-*/%<>=~^&|?")
+"""Operators that the parser takes as PostgreSQL and DuckDB do; every other is read as a minus, which also stands in
+either place, before one operand or between two: where tables stand does not depend on it."""
+
+_TYPED_LITERAL = (
+    r"(?P<typed>(?i:\b(?:box|circle|point|polygon|path|lseg|line|cidr|macaddr8?|varbit|money|xml|tsquery|tsvector|name|oid|jsonpath"
+    r"|pg_lsn|bpchar|reg(?:class|type|proc|procedure|oper|role|namespace|config|dictionary)|(?:int4|int8|num|ts|tstz|date)(?:multi)?range))(?=\s*'))"
+)
+"""`box '(1,2,3,4)'`: the literal alone says as much of where tables stand."""
+
+_USING_OPERATOR = r"(?P<using>(?i:(?<=\s)using)\s+[-+*/<>=~!@#%^&|`]+(?=[\s,)]|\Z))"
+
 _FORMS: dict[Dialect, str] = {
     "postgresql": "|".join((
         rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[bBxXnN]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
         r"(?P<comment>--[^\n\r]*|/\*)",
         r"(?P<placeholder>(?<![\w$])\$\d+(?!\w))",
-        _NUL, _NUMERIC, _FOREIGN,
+        _NUL, _NUMERIC, _FOREIGN, _USING_OPERATOR, _TYPED_LITERAL,
     )),
     "duckdb": "|".join((
         rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[xX]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
@@ -57,7 +71,9 @@ _FORMS: dict[Dialect, str] = {
 def _compiled(dialect: Dialect, *, is_percent_doubled: bool) -> re.Pattern[str]:
     forms = _FORMS[dialect]
     percent = rf"(?P<percent>{_PYFORMAT}|%)" if is_percent_doubled else r"(?P<percent>(?!))"
-    return re.compile(f"{forms}|{percent}", re.DOTALL)
+    signs = {"postgresql": r"[-+*/<>=~!@#^&|`?]" + ("{2,}|[@#!`]" if is_percent_doubled else "{2,}|[@#!`]|%[-+*/<>=~!@#^&|`?%]+|[-+*/<>=~!@#^&|`?]+%[-+*/<>=~!@#^&|`?%]*"),
+             "duckdb": r"[-+*/<>=~!@#^&|`]{2,}|[@!`]"}.get(dialect, "(?!)")  # fmt: skip
+    return re.compile(f"{forms}|{percent}|(?P<operator>{signs})", re.DOTALL)
 
 
 _PATTERNS = {
@@ -98,6 +114,15 @@ def _block_comment_end(sql: str, start: int, dialect: Dialect) -> int:
         if depth == 0 or (edge.group() == "*/" and not is_nesting):
             return edge.end()
     raise _refused("Close the comment that begins with /*.")
+
+
+def _operator(run: str) -> str:
+    """The operator at the head of a run of signs, by PostgreSQL's rule: it ends before a comment, and in `+` or `-` only if it
+    holds a sign that standard SQL has no operator for."""
+    run = re.split(r"--|/\*", run)[0] or run
+    while len(run) > 1 and run[-1] in "+-" and not set(run) & set("~!@#%^&|`?"):
+        run = run[:-1]
+    return run
 
 
 def _check_number(text: str) -> None:
@@ -153,6 +178,14 @@ def parseable(sql: str, dialect: Dialect, *, is_percent_doubled: bool = False) -
                 comment = sql[start:position]
                 _check_quoted(comment, is_percent_doubled=is_percent_doubled)
                 blank = re.sub(r"[^\n]", " ", comment)
+            case "operator":
+                text = _operator(text)
+                position = start + len(text)
+                if text in _OPERATORS:
+                    continue
+                blank = "-".ljust(len(text))
+            case "using" | "typed":
+                blank = " " * len(text)
             case "placeholder":
                 blank = "?".ljust(len(text))
             case "percent":

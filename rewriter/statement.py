@@ -21,6 +21,9 @@ from rewriter.placeholders import check_quotes_closed, parseable
 MAX_DEPTH = 400
 """Deepest nesting of brackets that is parsed; beyond it a statement is refused."""
 
+MAX_SUBSCRIPTS = 100
+"""Most `a[1][2]…` in a statement: the parser's time grows with the cube of their number."""
+
 _GRAMMARS: dict[Dialect, Grammar] = {
     "postgresql": Grammar.get_or_raise("postgres"),
     "mysql": Grammar.get_or_raise("mysql"),
@@ -174,6 +177,8 @@ def _tokens(text: str, quoted: dict[int, int], dialect: Dialect) -> tuple[Token,
 
 
 def _check_depth(text: str) -> None:
+    if text.count("][") > MAX_SUBSCRIPTS:
+        raise StatementRefused(Reason.TOO_LARGE, f"Write at most {MAX_SUBSCRIPTS} subscripts in a row.")
     depth = 0
     for character in re.findall(r"[(\[{)\]}]", text) if text.count("(") + text.count("[") + text.count("{") > MAX_DEPTH else ():
         depth += 1 if character in "([{" else -1
