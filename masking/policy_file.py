@@ -110,7 +110,7 @@ def _pruned(value: object, path: FilePath) -> object:
         return _GONE
     key, *rest = path
     if isinstance(value, dict) and key in value:
-        if isinstance(value[key], list) and len(rest) == 1 and key in _FILLERS:
+        if isinstance(value[key], list) and len(rest) == 1 and key in _FILLERS:  # an entry, not a setting of one
             entries = value[key]
             return {**value, key: [_FILLERS[str(key)] if i == rest[0] else e for i, e in enumerate(entries)]}
         inner = _pruned(value[key], tuple(rest))
@@ -118,7 +118,7 @@ def _pruned(value: object, path: FilePath) -> object:
     if isinstance(value, list) and isinstance(key, int) and key < len(value):
         inner = _pruned(value[key], tuple(rest))
         return _GONE if inner is _GONE else [*value[:key], inner, *value[key + 1 :]]
-    return _GONE
+    return value
 
 
 def _shape_problem(detail: ErrorDetails, read: YamlText) -> Problem:
