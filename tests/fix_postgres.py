@@ -140,6 +140,6 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
     """The URL of a new, empty database, dropped afterwards with whatever is still connected to it."""
     name = f"test_{uuid4().hex}"
     with _connected(postgres_url) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'")
         yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
