@@ -9,7 +9,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-CHECKED := masking rewriter grants tests benchmarks
+BENCHMARKS := $(filter-out benchmarks/compare.py,$(wildcard benchmarks/*.py))
+CHECKED := masking rewriter grants tests $(if $(BENCHMARKS),benchmarks)
 SOURCES := pyproject.toml $(shell find masking rewriter grants -type f ! -name '*.pyc')
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -30,7 +31,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
 bench: $(VENV)/dev.stamp $(VENV)/wheel.stamp
-	set -e; for benchmark in rewrite lookup; do $(BIN)/python benchmarks/$$benchmark.py $(ARGS); done
+	set -e; for benchmark in $(BENCHMARKS); do $(BIN)/python $$benchmark $(ARGS); done
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo 'unmask needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3' >&2; exit 1; }
