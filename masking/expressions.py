@@ -1,19 +1,179 @@
-"""One mask over one column type as a SQL expression in one dialect."""
+"""One mask over one column type as a SQL expression in one dialect.
+
+What the expression yields is what `masking.masks.masked` does, held together by tests on real engines. Its text is
+inert for every driver: it has no placeholder, nothing that a driver could take for one, and no line break.
+"""
 
 from collections.abc import Mapping
+from decimal import Decimal
+from typing import assert_never
 
-from masking.masks import Mask
-from masking.types import ColumnType, Dialect
+from masking.constants import fitting, is_text_dated, redaction
+from masking.dialects import Spelling, spelling
+from masking.errors import fault
+from masking.formula import formula_expression
+from masking.masks import (
+    LABEL_LENGTH,
+    PSEUDONYM_LENGTH,
+    Bucket,
+    Constant,
+    Email,
+    Expression,
+    Hash,
+    Mask,
+    Month,
+    Null,
+    Partial,
+    Redact,
+    Year,
+)
+from masking.ranges import decimal_range, integer_range
+from masking.types import ColumnType, Dialect, Kind
+
+_NO_COLUMNS: Mapping[str, str] = {}
 
 
-def mask_expression(  # noqa: PLR0913, PLR0917 -- the four say what is masked, the rest is context
+def mask_expression(  # noqa: PLR0913, PLR0917 -- the four say what is masked, the rest serves expressions alone
     mask: Mask,
     column: str,
     type_: ColumnType,
     dialect: Dialect,
     *,
     principal: str | None = None,
-    columns: Mapping[str, str] = {},
+    columns: Mapping[str, str] = _NO_COLUMNS,
 ) -> str:
-    """SQL over `column` (a quoted identifier) that yields what `masked` does, of exactly `type_`."""
-    raise NotImplementedError
+    """SQL over `column`, a quoted identifier, that yields the mask's value in exactly the type `type_`.
+
+    `principal` and `columns` (name → quoted identifier, of the same row) are what an `expression` may refer to.
+
+    Raises:
+        PolicyError: the mask cannot yield the type, or the expression names a column that is not there.
+    """
+    spelled = spelling(dialect)
+    match mask:
+        case Null():
+            return spelled.null(column, type_)
+        case Redact():
+            fixed = redaction(type_)
+            if fixed is None:
+                return spelled.null(column, type_)
+            return spelled.finished(_kept(column, spelled.literal(fixed, type_)), column, type_, longest=len(str(fixed)))
+        case Constant():
+            constant = fitting(mask.value, type_)
+            # The column is never read here: it lends its collation.
+            value = f"CASE WHEN FALSE THEN {column} ELSE {spelled.literal(constant, type_)} END"
+            return spelled.finished(value, column, type_, longest=len(str(constant)))
+        case Expression():
+            value = formula_expression(mask.sql, (column, type_, dialect), principal=principal, columns=columns)
+            return spelled.finished(value, column, type_)
+        case Partial() | Email() | Hash() | Year() | Month() | Bucket():
+            _check(mask, type_)
+            return _computed(mask, column, type_, spelled)
+        case _:
+            assert_never(mask)
+
+
+def _computed(
+    mask: Partial | Email | Hash | Year | Month | Bucket, column: str, type_: ColumnType, spelled: Spelling
+) -> str:
+    longest: int | None = None
+    match mask:
+        case Partial():
+            value = _partial(mask, spelled.text(column, type_), spelled)
+            longest = mask.prefix + len(mask.padding) + mask.suffix
+        case Email():
+            value = _email(spelled.text(column, type_), spelled)
+            longest = len("a***@***.") + LABEL_LENGTH
+        case Hash():
+            value = spelled.pseudonym(column, type_, mask)
+            value = value if type_.kind is Kind.TEXT else f"CAST({value} AS {type_.sql})"
+            longest = PSEUDONYM_LENGTH
+        case Year() | Month():
+            value = spelled.truncated(column, type_, mask.kind)
+        case Bucket():
+            value = spelled.rounded_down(column, type_, mask.size)
+    return spelled.finished(_kept(column, value), column, type_, longest=longest)
+
+
+def _kept(column: str, value: str) -> str:
+    """NULL where the column is NULL, and the column's collation for the rest."""
+    inner = value.removeprefix("CASE ") if value.startswith("CASE WHEN ") and _is_one_case(value) else f"ELSE {value} END"
+    return f"CASE WHEN {column} IS NULL THEN {column} {inner}"
+
+
+def _is_one_case(value: str) -> bool:
+    """Whether `value` is one CASE expression from its first to its last word."""
+    depth = 0
+    words = value.replace("(", " ").replace(")", " ").split(" ")
+    for number, word in enumerate(words, start=1):
+        depth += (word == "CASE") - (word == "END")
+        if depth == 0:
+            return number == len(words)
+    return False
+
+
+def _partial(mask: Partial, text: str, spelled: Spelling) -> str:
+    padding = spelled.string(mask.padding)
+    shown = [padding] if mask.padding else []
+    if mask.prefix:
+        shown.insert(0, spelled.left(text, mask.prefix))
+    if mask.suffix:
+        shown.append(spelled.right(text, mask.suffix))
+    is_longer = spelled.greater(spelled.length(text), mask.prefix + mask.suffix)
+    return f"CASE WHEN {is_longer} THEN {spelled.concatenated(*shown or [padding])} ELSE {padding} END"
+
+
+def _email(text: str, spelled: Spelling) -> str:
+    first = spelled.left(text, 1)
+    tail = spelled.right(text, LABEL_LENGTH + 1)  # enough to find the last label in, and short
+    label = spelled.after_last(tail, ".")
+    masked_domain = spelled.concatenated(first, spelled.string("***@***"))
+    with_label = spelled.concatenated(first, spelled.string("***@***."), label)
+    return (
+        f"CASE WHEN {spelled.contains(text, '@')} THEN "
+        f"CASE WHEN {spelled.contains(label, '@')} THEN {masked_domain} "
+        f"WHEN {spelled.contains(tail, '.')} THEN {with_label} ELSE {masked_domain} END "
+        f"ELSE {spelled.concatenated(first, spelled.string('***'))} END"
+    )
+
+
+def _check(mask: Partial | Email | Hash | Year | Month | Bucket, type_: ColumnType) -> None:
+    """Raises unless the mask can yield the type.
+
+    Raises:
+        PolicyError: it cannot.
+    """
+    match mask:
+        case Partial() | Email():
+            is_fitting = type_.kind is Kind.TEXT
+        case Hash():
+            is_short = type_.length is not None and type_.length < PSEUDONYM_LENGTH
+            is_uuid = type_.kind is Kind.UUID and not is_text_dated(type_)
+            is_fitting = is_uuid or (type_.kind is Kind.TEXT and not is_short)
+        case Year() | Month():
+            is_fitting = type_.kind in {Kind.DATE, Kind.TIMESTAMP}
+        case Bucket():
+            is_fitting = _is_bucket_fitting(mask.size, type_)
+    if not is_fitting:
+        raise fault(f"the mask {mask.kind} cannot yield a column of type {type_.sql}", _HINTS[mask.kind])
+
+
+_HINTS = {
+    "partial": "It needs a text column: use redact or null.",
+    "email": "It needs a text column: use redact or null.",
+    "hash": f"It needs a text column of at least {PSEUDONYM_LENGTH} characters, or a UUID: widen it, or use redact.",
+    "year": "It needs a date or timestamp column: use redact or null.",
+    "month": "It needs a date or timestamp column: use redact or null.",
+    "bucket": "It needs a number column, and a size that is a value of its type: use redact or another size.",
+}
+
+
+def _is_bucket_fitting(size: Decimal, type_: ColumnType) -> bool:
+    match type_.kind:
+        case Kind.INTEGER:
+            return size % 1 == 0 and size <= integer_range(type_)[1]
+        case Kind.DECIMAL:
+            bounds = decimal_range(type_)
+            return bounds is None or (size <= bounds[1] and size == round(size, type_.scale or 0))
+        case _:
+            return type_.kind is Kind.FLOAT

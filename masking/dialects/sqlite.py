@@ -1,0 +1,137 @@
+"""Masks in SQLite, where any column can hold any kind of value: each mask says what it does with the wrong kind.
+
+A masked column must keep its affinity, which decides how it compares. A cast gives TEXT, INTEGER and REAL back, but a
+cast to NUMERIC would destroy dates, so these take the affinity of the column by standing before it in a compound.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from masking.constants import Fixed
+from masking.dialects.spelling import Unit, inert_parts, plain
+from masking.masks import EXACT, Hash
+from masking.ranges import integer_range
+from masking.types import ColumnType, Kind
+
+_MIDNIGHT = "(' 00'||char(58)||'00'||char(58)||'00.000000')"
+"""As SQLAlchemy writes it, so that it compares with what SQLAlchemy binds."""
+
+
+def string(text: str) -> str:
+    parts = inert_parts(text, quote=lambda run: f"'{run}'", code=lambda code: f"char({code})")
+    return concatenated(*parts)
+
+
+def literal(value: Fixed, type_: ColumnType) -> str:
+    del type_
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, datetime):
+        return string(f"{value.date().isoformat()} {value:%H:%M:%S.%f}")
+    if isinstance(value, date | UUID):
+        return string(str(value))
+    if isinstance(value, float):
+        return repr(value)
+    return plain(value) if isinstance(value, int | Decimal) else string(value)
+
+
+def null(column: str, type_: ColumnType) -> str:
+    return _collated(f"CAST(NULL AS {type_.sql})", type_) if type_.sql != "BLOB" else _as_column("NULL", column)
+
+
+def text(column: str, type_: ColumnType) -> str:
+    del type_
+    # A blob is not looked into: read as text it could be anything.
+    return f"CASE WHEN typeof({column}) = 'blob' THEN '' ELSE {column} END"
+
+
+def left(text: str, count: int) -> str:
+    return f"substr({text}, 1, {count})"
+
+
+def right(text: str, count: int) -> str:
+    return f"substr({text}, -{count})"
+
+
+def length(text: str) -> str:
+    return f"length({text})"
+
+
+def greater(number: str, bound: int) -> str:
+    return f"({number} > {bound})"
+
+
+def concatenated(*texts: str) -> str:
+    return f"({' || '.join(texts)})" if len(texts) > 1 else texts[0]
+
+
+def contains(text: str, character: str) -> str:
+    return f"(instr({text}, '{character}') > 0)"
+
+
+def after_last(text: str, character: str) -> str:
+    return f"substr({text}, length(rtrim({text}, replace({text}, '{character}', ''))) + 1)"
+
+
+def finished(value: str, column: str, type_: ColumnType, *, longest: int | None = None) -> str:
+    del longest
+    match type_.sql:
+        case "TEXT" | "REAL":
+            return _collated(f"CAST({value} AS {type_.sql})", type_)
+        case "BIGINT":
+            return _collated(f"CAST({value} AS NUMERIC)", type_)
+        case _:
+            is_number = type_.kind in {Kind.DECIMAL, Kind.BOOLEAN}
+            return _collated(f"CAST({value} AS NUMERIC)" if is_number else _as_column(value, column), type_)
+
+
+def _as_column(value: str, column: str) -> str:
+    """`value` with the affinity of `column`: the last part of a compound decides it, the first has the row."""
+    return f"(SELECT {value} UNION ALL SELECT {column} WHERE 0)"
+
+
+def _collated(value: str, type_: ColumnType) -> str:
+    return f"{value} COLLATE {type_.collation}" if type_.collation else value
+
+
+def pseudonym(column: str, type_: ColumnType, mask: Hash) -> str:
+    del type_
+    return f"unmask_{mask.id}({column})"
+
+
+def truncated(column: str, type_: ColumnType, unit: Unit) -> str:
+    month = f"substr({column}, 6, 2) || '-01'" if unit == "month" else "'01-01'"
+    midnight = f" || {_MIDNIGHT}" if type_.kind is Kind.TIMESTAMP else ""
+    digit = "[0-9]"
+    return (
+        f"CASE WHEN typeof({column}) = 'text' AND {column} GLOB '{digit * 4}-{digit * 2}*' "
+        f"THEN substr({column}, 1, 5) || {month}{midnight} END"
+    )
+
+
+def rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
+    return (
+        f"CASE typeof({column}) WHEN 'integer' THEN {_integer_rounded_down(column, type_, size)} "
+        f"WHEN 'real' THEN {_real_rounded_down(column, float(size))} END"
+    )
+
+
+def _integer_rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
+    if size % 1:
+        return _real_rounded_down(f"CAST({column} AS REAL)", float(size))
+    step = plain(size.quantize(Decimal(1)))
+    multiple = f"({column} / {step} * {step})"  # integers divide towards zero
+    least = integer_range(type_)[0] if type_.kind is Kind.INTEGER else -(2**63)
+    lower = f"(max({multiple}, {least + int(size)}) - {step})"
+    return f"CASE WHEN {column} < {multiple} THEN {lower} ELSE {multiple} END"
+
+
+def _real_rounded_down(column: str, size: float) -> str:
+    quotient = f"({column} / {size!r})"
+    whole = f"CAST({quotient} AS INTEGER)"  # towards zero; `floor` is not in every build
+    return (
+        f"CASE WHEN {column} >= {EXACT * size!r} OR {column} <= -{EXACT * size!r} THEN {column} "
+        f"WHEN {column} >= 0 AND {column} < {size!r} THEN 0.0 WHEN {column} < 0 AND {column} > -{size!r} THEN -{size!r} "
+        f"ELSE ({whole} - ({quotient} < {whole})) * {size!r} END"
+    )
