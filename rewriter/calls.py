@@ -85,8 +85,8 @@ def _refused(name: str) -> StatementRefused:
 
 
 def _is_harmless(statement: Statement, token: Token, schema: str, binding: Binding) -> bool:
-    name = token.text.lower()
     is_plain = token.start not in statement.quoted
+    name = token.text.lower().rpartition(" ")[2] if is_plain else token.text.lower()  # GROUPING SETS is one token
     if is_plain and not schema and name in _RESERVED:
         return True
     if is_plain and not schema and (name in _KEYWORDS or name in _TYPES) and name not in binding.catalog.user_functions:

@@ -19,6 +19,7 @@ from rewriter.clauses import TableClauses, table_clauses, table_statement_start
 from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
 from rewriter.grouping import grouping_edit
+from rewriter.output_names import output_name_edits
 from rewriter.projection import Needed, needed, select_list
 from rewriter.scans import Mentions, Scan, mentions, position, scans
 from rewriter.schema import Catalog, Relation, RelationKind
@@ -159,6 +160,7 @@ def _masked(
     changed = [target for target in targets if target.masked]
     _check_unambiguous(changed, found)
     edits = [*_edits(statement, changed), *shadowing_edits(statement, words, binding.resolver, binding.catalog)]
+    edits += output_name_edits(statement, edits, [target.scan for target in changed])
     result = replace(result, sql=applied(statement.sql, edits))
     verify(result.sql, binding, revealed=revealed, is_percent_doubled=statement.is_percent_doubled)
     return result
@@ -243,6 +245,7 @@ def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnNam
     edits = list(_edits(statement, changed))
     edits += shadowing_edits(statement, sensitive_words(binding), binding.resolver, binding.catalog)
     edits += [_full_name(scan, binding) for scan in found if scan.start not in replaced and not scan.is_qualified]
+    edits += output_name_edits(statement, edits, [target.scan for target in changed])
     return _MaskedView(
         applied(statement.sql, edits).strip(),
         frozenset().union(*(t.masked for t in targets)),

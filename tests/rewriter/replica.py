@@ -39,7 +39,7 @@ _OWN_POLICY: dict[Dialect, str] = {
   events.secret: redact
   crm.people.born: year
   crm.customers.email: redact
-  "Odd Table"."Secret Code": redact
+  '"Odd Table"."Secret Code"': redact
   things.mood: redact
   things.token: redact
   things.payload: redact
@@ -88,7 +88,7 @@ CREATE TABLE things (id int PRIMARY KEY, mood mood, token uuid, payload jsonb, c
 INSERT INTO things VALUES (1, 'sad', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"a": 1}', 'secretcode'), (2, NULL, NULL, NULL, NULL);
 """,
     "mysql": """
-CREATE TABLE things (id int PRIMARY KEY, mood enum('sad','happy'), payload json, flag tinyint(1));
+CREATE TABLE things (id int PRIMARY KEY, mood enum('sad','happy'), payload text, flag tinyint(1));
 INSERT INTO things VALUES (1, 'sad', '{"a": 1}', 1), (2, NULL, NULL, NULL);
 """,
     "sqlite": """

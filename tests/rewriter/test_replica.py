@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from masking.types import Dialect
-from rewriter import rewrite_bound
+from rewriter.rewrite import rewrite_bound
 from tests.rewriter.replica import Replica, replica
 
 _CASES = Path(__file__).parent / "cases"
@@ -17,7 +17,7 @@ _ENGINES: dict[Dialect, str] = {"postgresql": "postgres_url", "mysql": "mariadb_
 def _cases(name: str) -> list[tuple[str, str]]:
     """`-- title: t` and the statement below it, up to `;` at a line's end."""
     text = (_CASES / f"{name}.sql").read_text(encoding="utf-8")
-    return re.findall(r"-- title: (.+)\n(.*?);\n", text, re.DOTALL)
+    return re.findall(r"-- title: ([^\n]+)\n(.*?);\n", text, re.DOTALL)
 
 
 def _statements(dialect: Dialect) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ SELECT c.*, o.total FROM customers c JOIN orders o ON o.customer_id = c.id ORDER
 -- title: only plain columns
 SELECT id, name, city FROM customers ORDER BY id;
 -- title: alias and quoted letter case
-SELECT C.Email, c.SSN FROM customers2 C WHERE c.ID < 5 ORDER BY C.id;
+SELECT c.Email, c.SSN AS Number FROM customers2 c WHERE c.ID < 5 ORDER BY c.iD;
 -- title: predicate on a masked column sees the mask
 SELECT id FROM customers WHERE email LIKE 'a%' ORDER BY id;
 -- title: predicate equal to a raw value finds nothing
@@ -89,7 +89,7 @@ SELECT id, coalesce(phone, 'n/a') AS p, nullif(ssn, '***-**-6001') AS s FROM cus
 -- title: string functions
 SELECT id, upper(email), lower(name), length(ssn), trim(phone), replace(email, '@', '#') FROM customers ORDER BY id;
 -- title: between and in on masked numbers
-SELECT id, score FROM customers WHERE score BETWEEN 10 AND 30 AND born IN (DATE '1980-01-01', DATE '1990-01-01') ORDER BY id;
+SELECT id, score FROM customers WHERE score BETWEEN 10 AND 30 AND born <> '1980-01-01' ORDER BY id;
 -- title: three tables
 SELECT c.email, k.number, o.total FROM customers c JOIN orders o ON o.customer_id = c.id JOIN cards k ON k.customer_id = c.id ORDER BY o.id, k.id;
 -- title: self join through a subquery alias of the same name

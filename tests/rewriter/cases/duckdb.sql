@@ -11,7 +11,7 @@ SELECT COLUMNS('e.*l') FROM customers ORDER BY id;
 -- title: summarize
 SELECT column_name, min, max FROM (SUMMARIZE customers) ORDER BY column_name;
 -- title: pivot
-PIVOT customers ON city USING count(email) GROUP BY born ORDER BY born;
+SELECT * FROM (PIVOT customers ON city USING count(email) GROUP BY born) ORDER BY born;
 -- title: group by all
 SELECT email, city, count(*) FROM customers GROUP BY ALL ORDER BY ALL;
 -- title: qualify
@@ -37,4 +37,4 @@ SELECT DISTINCT typeof(email), typeof(born), typeof(salary), typeof(score) FROM 
 -- title: string slices
 SELECT email[1:2], ssn[-4:] FROM customers ORDER BY id;
 -- title: unpivot
-UNPIVOT (SELECT id, email, ssn FROM customers) ON email, ssn INTO NAME k VALUE v ORDER BY ALL;
+FROM (UNPIVOT (SELECT id, email, ssn FROM customers) ON email, ssn INTO NAME k VALUE v) ORDER BY ALL;

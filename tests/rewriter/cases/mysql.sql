@@ -39,3 +39,7 @@ SELECT 1 FROM DUAL;
 SELECT id, mood, payload, flag FROM things ORDER BY id;
 -- title: select from values of a union in brackets
 (SELECT email FROM customers WHERE id = 1) UNION ALL (SELECT email FROM employees WHERE id = 1);
+-- title: unnamed outputs keep their text
+SELECT (SELECT max(ssn) FROM customers) , exists( SELECT 1 FROM customers c WHERE c.email LIKE 'a%' ), 1 + 1;
+-- title: unnamed scalar subquery
+SELECT o.id, (SELECT c.name FROM customers c WHERE c.id = o.customer_id AND c.score > 0) FROM orders o ORDER BY o.id;

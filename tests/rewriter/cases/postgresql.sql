@@ -92,3 +92,5 @@ SELECT id, score FROM customers ORDER BY score FETCH FIRST 3 ROWS WITH TIES;
 SELECT a.email, b.email FROM public.customers a JOIN crm.customers b ON a.id = b.id ORDER BY a.id;
 -- title: domain column
 SELECT id, code FROM things ORDER BY id;
+-- title: unnamed scalar subquery
+SELECT o.id, (SELECT c.name FROM customers c WHERE c.id = o.customer_id AND c.score > 0) FROM orders o ORDER BY o.id;

@@ -32,3 +32,7 @@ SELECT ssn FROM customers ORDER BY id LIMIT 2, 3;
 SELECT c.id, e.email FROM customers c FULL JOIN employees e ON e.id = c.id + 8 ORDER BY 1, 2;
 -- title: is
 SELECT id FROM customers WHERE salary IS NULL AND email IS NOT 'x' ORDER BY id;
+-- title: unnamed outputs keep their text
+SELECT (SELECT max(ssn) FROM customers) , exists( SELECT 1 FROM customers c WHERE c.email LIKE 'a%' /* why */ ), 1 + 1;
+-- title: unnamed scalar subquery
+SELECT o.id, (SELECT c.name FROM customers c WHERE c.id = o.customer_id AND c.score > 0) FROM orders o ORDER BY o.id;
