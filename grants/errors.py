@@ -18,7 +18,7 @@ class GrantError(Exception):
     """Root of every error that `grants` raises."""
 
 
-class UnknownRequest(GrantError):  # noqa: N818 -- named as the design names it
+class UnknownRequest(GrantError):
     """No request or grant has this id.
 
     Attributes:
@@ -38,7 +38,7 @@ class UnknownRequest(GrantError):  # noqa: N818 -- named as the design names it
         )
 
 
-class UnknownPrincipal(GrantError):  # noqa: N818 -- the pair of UnknownRequest
+class UnknownPrincipal(GrantError):
     """The person cannot act, because the policy does not know them or their key."""
 
 
@@ -62,7 +62,7 @@ class TransitionError(GrantError):
         return f"cannot {self.event} {self.id}: it is {self.state}. {self.hint}"
 
 
-class SelfApproval(GrantError):  # noqa: N818 -- named as the design names it
+class SelfApproval(GrantError):
     """The requester tried to decide on their own request."""
 
 

@@ -16,8 +16,7 @@ from datetime import timedelta
 from grants.errors import RuleError, UnknownPrincipal
 from grants.records import Approval, Lease, Request
 from grants.signing import PublicKey
-from masking import ColumnName, Policy, PolicyError, Principal
-from masking.policy import ApprovalRule
+from masking import ApprovalRule, ColumnName, Policy, PolicyError, Principal
 
 LONGEST = timedelta(days=30)
 """No grant is longer, whatever the policy says."""
@@ -115,13 +114,15 @@ def is_approver(person: Principal, rule: ApprovalRule, *, policy: Policy) -> boo
     """Whether `person` is one of the approvers that `rule` names, by name or by group."""
     if rule.auto:
         return False
-    names = {person, *(f"group:{group}" for group in policy.groups_of(person))}
+    names = {f"group:{group}" for group in policy.groups_of(person)}
+    if not person.startswith("group:"):  # nobody is a group by calling themselves one
+        names.add(person)
     return not names.isdisjoint(rule.approvers)
 
 
 def longest(rules: Iterable[ApprovalRule]) -> timedelta:
     """The longest duration that all of `rules` allow."""
-    return min((rule.max_duration for rule in rules if rule.max_duration is not None), default=LONGEST)
+    return min((rule.max_duration for rule in rules), default=LONGEST)
 
 
 def check_terms(request: Request, rules: tuple[ApprovalRule, ...]) -> None:

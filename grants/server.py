@@ -63,7 +63,9 @@ class Server:
         where = f"Redis at {self.address}"
         if "WRONGTYPE" in text:
             return self.wrong_type(key, "another type")
-        if "OOM command" in text:
+        if (
+            isinstance(exc, redis.exceptions.OutOfMemoryError) or "OOM command" in text
+        ):  # the latter from a script of 6.2
             return StoreError(f"{where} is full: raise its maxmemory or free some, then repeat; nothing was stored")
         if isinstance(exc, _REFUSALS):
             return StoreError(f"{where} refuses this user: check the name and password in the URL, and its rights")

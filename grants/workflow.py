@@ -16,8 +16,7 @@ from grants import rules
 from grants.errors import GrantError, RuleError, SelfApproval, TransitionError
 from grants.records import LONGEST_LINE, Approval, Case, Denial, Lease, Request, Revocation, State, StatementScope
 from grants.rules import Missing
-from masking import Policy, Principal
-from masking.policy import ApprovalRule
+from masking import ApprovalRule, Policy, Principal
 
 TIME_TO_DECIDE = timedelta(days=3)
 """How long a request stays open."""
