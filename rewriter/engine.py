@@ -14,7 +14,7 @@ from sqlalchemy.pool import SingletonThreadPool, StaticPool
 from masking import Policy
 from masking.types import Dialect
 from rewriter.errors import RewriteError
-from rewriter.guards import batching, driver_of
+from rewriter.guards import batching, driver_of, is_guarded
 from rewriter.hook import Hook, internally
 from rewriter.orm import INSTALLED, watch_sessions
 from rewriter.principals import Principals
@@ -72,7 +72,7 @@ class Installed:
         dialect = self.engine.dialect
         if dialect.__dict__.get(INSTALLED) is not self:
             return
-        self.hook.is_active = False
+        self.hook.retire()
         for name in self._originals:
             del dialect.__dict__[name]
         del dialect.__dict__[INSTALLED]
@@ -121,15 +121,15 @@ class Installed:
     def _wrap_connect(self) -> None:
         pool: Any = self.engine.pool
         original = pool._invoke_creator
-        adopt, hook = self.hook.driver.adopt, self.hook
+        guard = self.hook.guard
 
         def creator(record: Any) -> Any:
-            return adopt(original(record), hook)
+            return guard(original(record))
 
         creator.unmask_original = pool._creator  # type: ignore[attr-defined] # for uninstall
         pool._creator = creator
         event.listen(self.engine, "do_connect", self._configure)
-        _guard_pooled(self.engine, hook)
+        _guard_pooled(self.engine, self.hook)
 
     def _configure(self, _dialect: Any, _record: Any, _arguments: Any, keywords: dict[str, Any]) -> None:
         self.hook.driver.configure(keywords, self.hook)
@@ -153,8 +153,8 @@ def _guard_pooled(engine: Engine, hook: Hook) -> None:
         return
 
     def guard(_connection: Any, record: Any, fairy: Any) -> None:
-        guarded = hook.driver.adopt(record.dbapi_connection, hook)
-        record.dbapi_connection = fairy.dbapi_connection = guarded
+        if not is_guarded(record.dbapi_connection, hook):
+            record.dbapi_connection = fairy.dbapi_connection = hook.guard(record.dbapi_connection)
 
     event.listen(engine, "checkout", guard)
 

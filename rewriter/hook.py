@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from masking import Policy, PolicyError
+from masking import Policy, PolicyError, session_secrets
 from masking.access import NOBODY, Access
 from rewriter.errors import Reason, StatementRefused, UnknownRelation
 from rewriter.guards import Driver
@@ -58,6 +58,7 @@ class Hook:
         self.reporter = reporter
         self.source: AccessSource | None = None
         self.is_active = True
+        self._secrets = session_secrets(policy, schemas.dialect)
         self._classes: dict[tuple[type, type], type] = {}
         self._allowances: dict[Hashable, Allowance] = {}
         self._last: dict[Who, tuple[Access, Allowance]] = {}
@@ -69,6 +70,12 @@ class Hook:
         if type(text) is Safe:
             return text
         return self._pass(_Ask(text, cursor.connection, self.principals.current(options), is_formatted))
+
+    def guard(self, connection: Any) -> Any:
+        """A new connection of the driver, guarded, its session prepared for the policy's masks."""
+        guarded = self.driver.adopt(connection, self)
+        self.driver.keep_secrets(guarded, self._secrets)
+        return guarded
 
     # The guards' side.
 
@@ -122,12 +129,23 @@ class Hook:
 
     def derived(self, mixin: type, base: type) -> type:
         """As `Gate.derived`."""
-        if issubclass(base, mixin):
-            return base
+        if (plain := base.__dict__.get("unmask_base")) is not None:
+            if base.gate is self:  # type: ignore[attr-defined] # every derived class has it
+                return base
+            # Another hook's: one that was taken off, or that of an engine which shares the pool.
+            base = plain
         found = self._classes.get((mixin, base))
         if found is None:
-            found = self._classes[mixin, base] = type(base.__name__, (mixin, base), {"gate": self})
+            namespace = {"gate": self, "unmask_base": base}
+            bases = (mixin,) if issubclass(mixin, base) else (mixin, base)
+            found = self._classes[mixin, base] = type(base.__name__, bases, namespace)
         return found
+
+    def retire(self) -> None:
+        """From now on, statements pass as they are."""
+        self.is_active = False
+        # Without a view that holds, none is looked up in: every statement comes to where `is_active` is asked.
+        self.schemas.refresh()
 
     # The way of a statement.
 

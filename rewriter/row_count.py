@@ -26,6 +26,7 @@ class _Count:
         self._cursor = cursor
         self._report = report
         self._rows = 0
+        self._own = {name: getattr(cursor, name) for name in self._SHADOWED}
         for name in self._SHADOWED:
             setattr(cursor, name, getattr(self, name))
 
@@ -37,7 +38,7 @@ class _Count:
         return cursor
 
     def fetchone(self) -> Any:
-        row = type(self._cursor).fetchone(self._cursor)
+        row = self._own["fetchone"]()
         if row is None:
             self._finish()
         else:
@@ -45,14 +46,14 @@ class _Count:
         return row
 
     def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
-        rows = type(self._cursor).fetchmany(self._cursor, *args, **kwargs)
+        rows = self._own["fetchmany"](*args, **kwargs)
         self._rows += len(rows)
         if not rows:
             self._finish()
         return rows
 
     def fetchall(self) -> Any:
-        rows = type(self._cursor).fetchall(self._cursor)
+        rows = self._own["fetchall"]()
         self._rows += len(rows)
         self._finish()
         return rows

@@ -1,13 +1,14 @@
 """Guards of duckdb_engine: subclasses of its two wrappers that pass on nothing but what is known to be harmless."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import duckdb
 from duckdb_engine import ConnectionWrapper, CursorWrapper
 
-from rewriter.guards.gate import Driver, Gate, RawCursor
+from masking import SessionSecret
+from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
 from rewriter.prepared import Safe
 
 _CURSOR_PASSES = frozenset(
@@ -95,7 +96,7 @@ def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
 
 
 def _adopt(connection: Any, gate: Gate) -> Any:
-    if not isinstance(connection, GuardedConnection):
+    if not is_guarded(connection, gate):
         connection.__class__ = gate.derived(GuardedConnection, type(connection))
     return connection
 
@@ -104,6 +105,12 @@ def _adopt(connection: Any, gate: Gate) -> Any:
 def _unguarded(connection: Any) -> Iterator[RawCursor]:
     # Not `cursor()`: that is another connection, which sees neither temporary tables nor this transaction.
     yield _raw(connection)
+
+
+def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
+    with _unguarded(connection) as cursor:
+        for secret in secrets:
+            cursor.execute(secret.statement("?"), [secret.value])
 
 
 _WITHOUT_CELLS = (
@@ -128,5 +135,10 @@ def _withheld(error: BaseException) -> BaseException | None:
 
 
 DRIVER = Driver(
-    errors=duckdb.Error, configure=_configure, adopt=_adopt, unguarded=_unguarded, withheld=_withheld
+    errors=duckdb.Error,
+    configure=_configure,
+    adopt=_adopt,
+    unguarded=_unguarded,
+    keep_secrets=_keep_secrets,
+    withheld=_withheld,
 )

@@ -1,10 +1,11 @@
 """What guarded cursors and connections ask of the hook, and what the hook must know of a driver."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from masking import SessionSecret
 from rewriter.prepared import Safe
 
 _Result = TypeVar("_Result")
@@ -62,7 +63,8 @@ class Driver:
 
     `errors`: the root of the driver's errors. `configure` puts the guard into the arguments of connect, `adopt` guards a connection that
     was made without them and returns what stands in for it. `unguarded` lends a cursor for the hook's own reading: it
-    neither commits nor leaves a transaction open that was not open before. `withheld` is an error of the same class
+    neither commits nor leaves a transaction open that was not open before. `keep_secrets` puts the policy's keys into
+    a new session for good, bound, so that they are in no statement's text. `withheld` is an error of the same class
     without cells, or None where the error holds none.
     """
 
@@ -70,4 +72,11 @@ class Driver:
     configure: Callable[[dict[str, Any], Gate], None]
     adopt: Callable[[Any, Gate], Any]
     unguarded: Callable[[Any], AbstractContextManager[RawCursor]]
+    keep_secrets: Callable[[Any, Sequence[SessionSecret]], None]
     withheld: Callable[[BaseException], BaseException | None]
+
+
+def is_guarded(connection: Any, gate: Gate) -> bool:
+    """Whether `connection` is guarded for `gate` already."""
+    return gate in (getattr(type(connection), "gate", None), getattr(connection, "__dict__", {}).get("unmask_gate"))
+

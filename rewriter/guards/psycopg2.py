@@ -1,16 +1,17 @@
 """Guards of psycopg2: subclasses by `connection_factory=`."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, ClassVar
 
 import psycopg2
 from psycopg2 import extensions
 from psycopg2.sql import Composable
 
+from masking import SessionSecret
 from rewriter.errors import RewriteError
 from rewriter.guards import postgres_errors
-from rewriter.guards.gate import Driver, Gate, RawCursor
+from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
 from rewriter.prepared import Safe
 
 
@@ -108,8 +109,8 @@ def _configure(arguments: dict[str, Any], gate: Gate) -> None:
     arguments["connection_factory"] = gate.derived(GuardedConnection, factory)
 
 
-def _adopt(connection: Any, _gate: Gate) -> Any:
-    if isinstance(connection, GuardedConnection):
+def _adopt(connection: Any, gate: Gate) -> Any:
+    if is_guarded(connection, gate):
         return connection
     # Fail closed: the class of a connection written in C cannot be changed afterwards, and psycopg2's own functions
     # accept no stand-in, so `connection.cursor(cursor_factory=…)` would stay open.
@@ -122,24 +123,44 @@ def _adopt(connection: Any, _gate: Gate) -> Any:
 @contextmanager
 def _unguarded(connection: Any) -> Iterator[RawCursor]:
     status = connection.get_transaction_status()
-    cursor = extensions.cursor(connection)
-    is_nested = status == extensions.TRANSACTION_STATUS_INTRANS
-    try:
-        if is_nested:
-            cursor.execute("SAVEPOINT unmask")
-        yield cursor
-    except psycopg2.Error:
-        # The application's transaction goes on as it was.
-        if is_nested:
-            cursor.execute("ROLLBACK TO SAVEPOINT unmask")
-        raise
+    if status == extensions.TRANSACTION_STATUS_INTRANS:
+        unguarded = _in_transaction(connection)
+    elif status == extensions.TRANSACTION_STATUS_IDLE and not connection.autocommit:
+        unguarded = _in_no_transaction(connection)
     else:
-        if is_nested:
-            cursor.execute("RELEASE SAVEPOINT unmask")
+        unguarded = closing(extensions.cursor(connection))
+    with unguarded as cursor:
+        yield cursor
+
+
+@contextmanager
+def _in_transaction(connection: Any) -> Iterator[RawCursor]:
+    """The application's transaction goes on as it was, whatever happens inside."""
+    with closing(extensions.cursor(connection)) as cursor:
+        cursor.execute("SAVEPOINT unmask")
+        try:
+            yield cursor
+        except psycopg2.Error:
+            cursor.execute("ROLLBACK TO SAVEPOINT unmask")
+            raise
+        cursor.execute("RELEASE SAVEPOINT unmask")
+
+
+@contextmanager
+def _in_no_transaction(connection: Any) -> Iterator[RawCursor]:
+    """No transaction is begun; ending one would spoil the application's named cursors."""
+    connection.autocommit = True
+    try:
+        with closing(extensions.cursor(connection)) as cursor:
+            yield cursor
     finally:
-        cursor.close()
-        if status == extensions.TRANSACTION_STATUS_IDLE and not connection.autocommit:
-            extensions.connection.rollback(connection)
+        connection.autocommit = False
+
+
+def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
+    with _unguarded(connection) as cursor:
+        for secret in secrets:
+            cursor.execute(secret.statement("%s"), (secret.value,))
 
 
 def _withheld(error: BaseException) -> BaseException | None:
@@ -155,5 +176,10 @@ def _withheld(error: BaseException) -> BaseException | None:
 
 
 DRIVER = Driver(
-    errors=psycopg2.Error, configure=_configure, adopt=_adopt, unguarded=_unguarded, withheld=_withheld
+    errors=psycopg2.Error,
+    configure=_configure,
+    adopt=_adopt,
+    unguarded=_unguarded,
+    keep_secrets=_keep_secrets,
+    withheld=_withheld,
 )

@@ -1,6 +1,6 @@
 """Guards of psycopg: the connection's class is replaced by a subclass that hands out guarded cursors."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -9,8 +9,9 @@ from psycopg.pq import DiagnosticField, TransactionStatus
 from psycopg.rows import tuple_row
 from psycopg.sql import Composable
 
+from masking import SessionSecret
 from rewriter.guards import postgres_errors
-from rewriter.guards.gate import Driver, Gate, RawCursor
+from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
 from rewriter.prepared import Safe
 
 
@@ -60,8 +61,8 @@ class GuardedCursor:
         return super().copy(statement, params, **options)  # type: ignore[misc]
 
 
-class GuardedConnection:
-    """Before the connection's own class: whatever cursor class is set or asked for, a guarded one comes out."""
+class GuardedConnection(psycopg.Connection[Any]):
+    """A connection that hands out a guarded form of whatever cursor class is set or asked for."""
 
     gate: ClassVar[Gate]
     unmask_state: object = None
@@ -120,7 +121,7 @@ def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
 
 
 def _adopt(connection: Any, gate: Gate) -> Any:
-    if isinstance(connection, GuardedConnection):
+    if is_guarded(connection, gate):
         return connection
     factories = connection.cursor_factory, connection.server_cursor_factory
     connection.__class__ = gate.derived(GuardedConnection, type(connection))
@@ -131,24 +132,48 @@ def _adopt(connection: Any, gate: Gate) -> Any:
 @contextmanager
 def _unguarded(connection: Any) -> Iterator[RawCursor]:
     status = connection.info.transaction_status
-    cursor = psycopg.Cursor(connection, row_factory=tuple_row)
-    is_nested = status == TransactionStatus.INTRANS
-    try:
-        if is_nested:
-            cursor.execute("SAVEPOINT unmask")
-        yield cursor
-    except psycopg.Error:
-        # The application's transaction goes on as it was.
-        if is_nested:
-            cursor.execute("ROLLBACK TO SAVEPOINT unmask")
-        raise
+    if status == TransactionStatus.INTRANS:
+        unguarded = _in_transaction(connection)
+    elif status == TransactionStatus.IDLE and not connection.autocommit:
+        unguarded = _in_no_transaction(connection)
     else:
-        if is_nested:
-            cursor.execute("RELEASE SAVEPOINT unmask")
+        unguarded = _cursor(connection)
+    with unguarded as cursor:
+        yield cursor
+
+
+def _cursor(connection: Any) -> psycopg.Cursor[tuple[Any, ...]]:
+    return psycopg.Cursor(connection, row_factory=tuple_row)
+
+
+@contextmanager
+def _in_transaction(connection: Any) -> Iterator[psycopg.Cursor[Any]]:
+    """The application's transaction goes on as it was, whatever happens inside."""
+    with _cursor(connection) as cursor:
+        cursor.execute("SAVEPOINT unmask")
+        try:
+            yield cursor
+        except psycopg.Error:
+            cursor.execute("ROLLBACK TO SAVEPOINT unmask")
+            raise
+        cursor.execute("RELEASE SAVEPOINT unmask")
+
+
+@contextmanager
+def _in_no_transaction(connection: Any) -> Iterator[psycopg.Cursor[Any]]:
+    """No transaction is begun, so none has to be ended."""
+    connection.autocommit = True
+    try:
+        with _cursor(connection) as cursor:
+            yield cursor
     finally:
-        cursor.close()
-        if status == TransactionStatus.IDLE and not connection.autocommit:
-            psycopg.Connection.rollback(connection)
+        connection.autocommit = False
+
+
+def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
+    with _unguarded(connection) as cursor:
+        for secret in secrets:
+            cursor.execute(secret.statement("%s"), (secret.value,))
 
 
 def _withheld(error: BaseException) -> BaseException | None:
@@ -165,5 +190,10 @@ def _withheld(error: BaseException) -> BaseException | None:
 
 
 DRIVER = Driver(
-    errors=psycopg.Error, configure=_configure, adopt=_adopt, unguarded=_unguarded, withheld=_withheld
+    errors=psycopg.Error,
+    configure=_configure,
+    adopt=_adopt,
+    unguarded=_unguarded,
+    keep_secrets=_keep_secrets,
+    withheld=_withheld,
 )

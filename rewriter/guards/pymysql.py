@@ -1,14 +1,16 @@
 """Guards of PyMySQL: the connection's class is replaced by a subclass, since its `query()` is a way in as well."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pymysql
+from pymysql.connections import Connection
 from pymysql.constants import SERVER_STATUS
 from pymysql.cursors import Cursor
 
-from rewriter.guards.gate import Driver, Gate, RawCursor
+from masking import SessionSecret
+from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
 from rewriter.guards.mysql_errors import withheld_message
 from rewriter.prepared import Safe
 
@@ -73,8 +75,8 @@ def _text(query: object, connection: Any) -> str:
     return str(query)
 
 
-class GuardedConnection:
-    """Before the connection's own class: every way to data leads through text from the rewriter.
+class GuardedConnection(Connection):
+    """A connection whose every way to data leads through text from the rewriter.
 
     `unmask_is_open`: one of our cursors is sending its text.
     """
@@ -126,7 +128,7 @@ def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
 
 
 def _adopt(connection: Any, gate: Gate) -> Any:
-    if not isinstance(connection, GuardedConnection):
+    if not is_guarded(connection, gate):
         connection.__class__ = gate.derived(GuardedConnection, type(connection))
     return connection
 
@@ -141,7 +143,14 @@ def _unguarded(connection: Any) -> Iterator[RawCursor]:
         cursor.close()
         is_open = bool(connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
         if is_open and not was_open:
-            pymysql.connections.Connection.rollback(connection)
+            Connection.rollback(connection)
+
+
+def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
+    with _unguarded(connection) as cursor:
+        for secret in secrets:
+            cursor.execute(secret.statement("%s"), (secret.value,))
+        Connection.commit(connection)
 
 
 def _withheld(error: BaseException) -> BaseException | None:
@@ -152,5 +161,10 @@ def _withheld(error: BaseException) -> BaseException | None:
 
 
 DRIVER = Driver(
-    errors=pymysql.err.Error, configure=_configure, adopt=_adopt, unguarded=_unguarded, withheld=_withheld
+    errors=pymysql.err.Error,
+    configure=_configure,
+    adopt=_adopt,
+    unguarded=_unguarded,
+    keep_secrets=_keep_secrets,
+    withheld=_withheld,
 )

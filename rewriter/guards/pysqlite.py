@@ -1,11 +1,12 @@
 """Guards of sqlite3: subclasses by `factory=`, and a stand-in for connections that were made without it."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from rewriter.guards.gate import Driver, Gate, RawCursor
+from masking import SessionSecret
+from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
 from rewriter.prepared import Safe
 
 
@@ -110,7 +111,7 @@ def _configure(arguments: dict[str, Any], gate: Gate) -> None:
 def _adopt(connection: Any, gate: Gate) -> Any:
     from rewriter.guards.pysqlite_stand_in import StandIn
 
-    return connection if isinstance(connection, GuardedConnection | StandIn) else StandIn(connection, gate)
+    return connection if is_guarded(connection, gate) else StandIn(_raw(connection), gate)
 
 
 def _raw(connection: Any) -> sqlite3.Connection:
@@ -129,6 +130,11 @@ def _unguarded(connection: Any) -> Iterator[RawCursor]:
     finally:
         cursor.close()
         raw.text_factory = text_factory
+
+
+def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
+    for secret in secrets:
+        _raw(connection).create_function(secret.name, 1, secret.function, deterministic=True)
 
 
 _TELLING = ("SQLITE_CONSTRAINT_TRIGGER", "SQLITE_CONSTRAINT_FUNCTION", "SQLITE_CONSTRAINT_VTAB")
@@ -172,5 +178,10 @@ def _withheld(error: BaseException) -> BaseException | None:
 
 
 DRIVER = Driver(
-    errors=sqlite3.Error, configure=_configure, adopt=_adopt, unguarded=_unguarded, withheld=_withheld
+    errors=sqlite3.Error,
+    configure=_configure,
+    adopt=_adopt,
+    unguarded=_unguarded,
+    keep_secrets=_keep_secrets,
+    withheld=_withheld,
 )
