@@ -23,7 +23,7 @@ _STANDARD_VIEWS = frozenset(
     sql_features sql_implementation_info sql_parts sql_sizing table_constraints table_privileges tables transforms
     triggered_update_columns triggers udt_privileges usage_privileges user_defined_types view_column_usage
     view_routine_usage view_table_usage views
-    """.split()  # noqa: SIM905 -- a page of names reads better than a page of quotes
+    """.split()
 )
 
 _PG_CATALOG = frozenset(
@@ -36,7 +36,7 @@ _PG_CATALOG = frozenset(
     pg_range pg_rewrite pg_roles pg_rules pg_seclabel pg_seclabels pg_sequence pg_shdepend pg_shdescription
     pg_shseclabel pg_statistic_ext pg_tables pg_tablespace pg_timezone_abbrevs pg_timezone_names pg_transform
     pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template pg_type pg_user pg_views
-    """.split()  # noqa: SIM905
+    """.split()
 )
 
 _MYSQL_INFORMATION_SCHEMA = frozenset(
@@ -48,7 +48,7 @@ _MYSQL_INFORMATION_SCHEMA = frozenset(
     spatial_ref_sys sql_functions statistics st_geometry_columns st_spatial_reference_systems st_units_of_measure
     tables tables_extensions table_constraints table_constraints_extensions table_privileges triggers user_privileges
     view_routine_usage view_table_usage views
-    """.split()  # noqa: SIM905
+    """.split()
 )
 
 _SQLITE = frozenset(("sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"))
@@ -57,7 +57,7 @@ _DUCKDB_PG_CATALOG = frozenset(
     """
     pg_am pg_attrdef pg_attribute pg_class pg_collation pg_constraint pg_database pg_depend pg_description pg_enum
     pg_index pg_indexes pg_namespace pg_proc pg_sequence pg_tables pg_tablespace pg_type pg_views
-    """.split()  # noqa: SIM905
+    """.split()
 )
 
 _STORAGE = frozenset(

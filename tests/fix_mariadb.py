@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -118,5 +118,6 @@ def mariadb_database(mariadb_url: str) -> Iterator[str]:
         # A connection left open in a transaction would hold the DROP up for ever.
         cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", [name])
         for (thread,) in cursor.fetchall():
-            cursor.execute(f"KILL {thread}")
+            with suppress(pymysql.OperationalError):  # it may have gone by itself meanwhile
+                cursor.execute(f"KILL {thread}")
         cursor.execute(f"DROP DATABASE {name}")

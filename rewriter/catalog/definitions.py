@@ -59,7 +59,7 @@ def view_text(create: str) -> ViewText | None:
     """`CREATE VIEW v(a, b) AS SELECT 1, 2;` → `ViewText("SELECT 1, 2", ("a", "b"))`; None for anything else."""
     tokens = list(_tokens(create))
     words = [token.word for token in tokens]
-    if "VIEW" not in words[:4]:
+    if "VIEW" not in words[:5]:
         return None
     position = _after_name(tokens, words.index("VIEW") + 1)
     columns: tuple[str, ...] = ()

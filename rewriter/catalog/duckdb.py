@@ -1,4 +1,7 @@
-"""A DuckDB connection's schema: the current database, the temporary one and every attached one."""
+"""A DuckDB connection's schema: the current database, the temporary one and every attached one.
+
+Functions are called by their full names: a macro of the user's may override any built-in, also those used here.
+"""
 
 import re
 from collections import defaultdict
@@ -12,31 +15,27 @@ from rewriter.schema import Catalog, Column, Relation, RelationKind
 
 _Key = tuple[str, str]
 
-_SESSION = "SELECT current_database(), current_schema(), current_setting('search_path'), version()"
-_TABLES = "SELECT database_name, schema_name, table_name, temporary, sql FROM duckdb_tables() WHERE NOT internal"
-_VIEWS = "SELECT database_name, schema_name, view_name, temporary, sql FROM duckdb_views() WHERE NOT internal"
+_SESSION = """
+SELECT system.main.current_database(), system.main.current_schema(),
+       system.main.current_setting('search_path'), system.main.version()
+"""
+_SCHEMAS = "SELECT database_name, schema_name FROM system.main.duckdb_schemas()"
+_TABLES = """
+SELECT database_name, schema_name, table_name, temporary, sql FROM system.main.duckdb_tables() WHERE NOT internal
+"""
+_VIEWS = """
+SELECT database_name, schema_name, view_name, temporary, sql FROM system.main.duckdb_views() WHERE NOT internal
+"""
 _COLUMNS = """
 SELECT database_name, schema_name, table_name, column_name, data_type
-FROM duckdb_columns() WHERE NOT internal ORDER BY table_oid, column_index
+FROM system.main.duckdb_columns() WHERE NOT internal ORDER BY table_oid, column_index
 """
 _KEYS = """
 SELECT database_name, schema_name, table_name, constraint_type, constraint_column_names,
        referenced_table, referenced_column_names
-FROM duckdb_constraints() WHERE constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
+FROM system.main.duckdb_constraints() WHERE constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
 """
-_FUNCTIONS = "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE NOT internal"
-_SCHEMAS = "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
-
-_STAMP = """
-SELECT current_database(), current_setting('search_path'), (
-  SELECT string_agg(part || ':' || rows || ':' || hashes, ' ' ORDER BY part) FROM (
-    SELECT 1 AS part, count(*) AS rows, bit_xor(hash(database_name, schema_name, table_name, sql)) AS hashes
-      FROM duckdb_tables() WHERE NOT internal
-    UNION ALL SELECT 2, count(*), bit_xor(hash(database_name, schema_name, view_name, sql))
-      FROM duckdb_views() WHERE NOT internal
-    UNION ALL SELECT 3, count(*), bit_xor(hash(database_name, schema_name, function_name, macro_definition, parameters))
-      FROM duckdb_functions() WHERE NOT internal))
-"""
+_FUNCTIONS = "SELECT function_name, macro_definition FROM system.main.duckdb_functions() WHERE NOT internal"
 
 _PATH_ENTRY = re.compile(r'(?:"((?:[^"]|"")*)"|([^",.]+))(?:\.(?:"((?:[^"]|"")*)"|([^",.]+)))?(?:,|$)')
 
@@ -53,13 +52,13 @@ class _Parts:
 def load(cursor: Cursor) -> Catalog:
     """The schema of the connection that `cursor` belongs to."""
     ((current, schema, path, version),) = rows(cursor, _SESSION)
-    schemas = {text(name) for (name,) in rows(cursor, _SCHEMAS)}
+    schemas = {text(name) for database, name in rows(cursor, _SCHEMAS) if database == current}
     tables, views = rows(cursor, _TABLES), rows(cursor, _VIEWS)
     parts = _Parts()
     for database, of, relation, *column in rows(cursor, _COLUMNS):
         parts.columns[_schema(database, of, current), text(relation)].append(column)
     _add_keys(parts, rows(cursor, _KEYS), current)
-    user_functions = frozenset(text(name) for (name,) in rows(cursor, _FUNCTIONS))
+    user_functions = frozenset(text(name).lower() for name, _ in rows(cursor, _FUNCTIONS))
     relations = [_relation(row, parts, current=current, kind=RelationKind.TABLE) for row in tables]
     relations += [_relation(row, parts, current=current, kind=RelationKind.VIEW) for row in views]
     entries = _path_entries(text(path or ""), current, schemas) if path else (text(schema),)
@@ -76,8 +75,8 @@ def load(cursor: Cursor) -> Catalog:
 
 
 def current_stamp(cursor: Cursor) -> str:
-    """Changes with every table, view, macro and function of any attached database, and with the search path."""
-    return stamp(rows(cursor, _STAMP))
+    """Changes with every schema, table, view, macro and function of any attached database, and with the search path."""
+    return stamp(sorted(rows(cursor, q), key=repr) for q in (_SESSION, _SCHEMAS, _TABLES, _VIEWS, _FUNCTIONS))
 
 
 def _schema(database: object, schema: object, current: object) -> str:

@@ -4,8 +4,6 @@ All of the server's databases are read, since a statement may name any of them. 
 tables of a session: those are not part of the catalog.
 """
 
-# ruff: noqa: S608 -- the statements are put together from this module's own constants
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable

@@ -5,8 +5,6 @@ those of `pg_catalog` and of the session's own temporary relations. That path is
 (`_ENTER`, `_LEAVE`), which leaves a transaction in progress, and a connection in autocommit, as they were.
 """
 
-# ruff: noqa: S608 -- the statements are put together from this module's own constants
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -125,21 +123,21 @@ _KINDS = {"v": RelationKind.VIEW, "m": RelationKind.MATERIALIZED_VIEW}
 _STAMP = """
 SELECT pg_catalog.current_database(), pg_catalog.current_schemas(true)::text, (
   SELECT pg_catalog.string_agg(pg_catalog.concat_ws(':', part, n, s), ' ' ORDER BY part) FROM (
-    SELECT 1 AS part, count(*) AS n, sum(xmin::text::bigint * (oid::bigint % 8191 + 1)) AS s
+    SELECT 1 AS part, count(*) AS n, sum(xmin::text::bigint * (pg_catalog.mod(oid::bigint, 8191) + 1)) AS s
       FROM pg_catalog.pg_class WHERE oid >= 16384
-    UNION ALL SELECT 2, count(*), sum(xmin::text::bigint * (attrelid::bigint % 8191 + attnum))
+    UNION ALL SELECT 2, count(*), sum(xmin::text::bigint * (pg_catalog.mod(attrelid::bigint, 8191) + attnum))
       FROM pg_catalog.pg_attribute WHERE attrelid >= 16384 AND attnum > 0
-    UNION ALL SELECT 3, count(*), sum(xmin::text::bigint * (oid::bigint % 8191 + 1))
+    UNION ALL SELECT 3, count(*), sum(xmin::text::bigint * (pg_catalog.mod(oid::bigint, 8191) + 1))
       FROM pg_catalog.pg_rewrite WHERE oid >= 16384
-    UNION ALL SELECT 4, count(*), sum(xmin::text::bigint * (oid::bigint % 8191 + 1))
+    UNION ALL SELECT 4, count(*), sum(xmin::text::bigint * (pg_catalog.mod(oid::bigint, 8191) + 1))
       FROM pg_catalog.pg_proc WHERE oid >= 16384
-    UNION ALL SELECT 5, count(*), sum(xmin::text::bigint * (oid::bigint % 8191 + 1))
+    UNION ALL SELECT 5, count(*), sum(xmin::text::bigint * (pg_catalog.mod(oid::bigint, 8191) + 1))
       FROM pg_catalog.pg_type WHERE oid >= 16384 AND typtype IN ('d', 'e')
-    UNION ALL SELECT 6, count(*), sum(xmin::text::bigint * (oid::bigint % 8191 + 1))
+    UNION ALL SELECT 6, count(*), sum(xmin::text::bigint * (pg_catalog.mod(oid::bigint, 8191) + 1))
       FROM pg_catalog.pg_constraint WHERE oid >= 16384
-    UNION ALL SELECT 7, count(*), sum(xmin::text::bigint * (inhrelid::bigint % 8191 + inhseqno))
+    UNION ALL SELECT 7, count(*), sum(xmin::text::bigint * (pg_catalog.mod(inhrelid::bigint, 8191) + inhseqno))
       FROM pg_catalog.pg_inherits
-    UNION ALL SELECT 8, count(*), sum(xmin::text::bigint * (oid::bigint % 8191 + 1))
+    UNION ALL SELECT 8, count(*), sum(xmin::text::bigint * (pg_catalog.mod(oid::bigint, 8191) + 1))
       FROM pg_catalog.pg_namespace
   ) parts)
 """

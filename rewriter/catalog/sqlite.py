@@ -3,8 +3,6 @@
 Relations are read one by one: SQLite runs in this process, and one view that no longer holds must not hide the others.
 """
 
-# ruff: noqa: S608 -- names are quoted where they are put into a statement
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -18,7 +16,7 @@ from rewriter.schema import Catalog, Column, Relation, RelationKind
 _OLDEST = (3, 37)
 """The first release with `PRAGMA table_list`."""
 
-_RELATIONS = "SELECT schema, name, type, wr FROM pragma_table_list WHERE substr(name, 1, 7) <> 'sqlite_'"
+_RELATIONS = "SELECT schema, name, type, wr FROM pragma_table_list"
 _FUNCTIONS = "SELECT DISTINCT name FROM pragma_function_list WHERE builtin = 0"
 _KINDS = {"view": RelationKind.VIEW, "virtual": RelationKind.VIRTUAL}
 
@@ -43,7 +41,7 @@ def load(cursor: Cursor) -> Catalog:
     if version < _OLDEST:
         raise RewriteError("expected SQLite 3.37 or later, whose PRAGMA table_list names every relation")
     databases = [text(row[1]) for row in rows(cursor, "PRAGMA database_list")]
-    found = rows(cursor, _RELATIONS)
+    found = [row for row in rows(cursor, _RELATIONS) if not text(row[1]).startswith("sqlite_")]
     user_functions = _user_functions(cursor)
     relations: list[Relation] = []
     for database in databases:

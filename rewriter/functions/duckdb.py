@@ -1,8 +1,8 @@
 """DuckDB's functions that are known to be harmless.
 
 Left out on purpose: `query`, `query_table`, `json_execute_serialized_sql` (run SQL given as text), `read_*`, `glob`,
-`parquet_*`, `sniff_csv` (files), `getvariable`, `getenv`, `current_setting` (mask keys, secrets), `current_query` (shows the
-rewritten text), `stats`, `storage_info`, `json_serialize_plan` (show statistics of raw values), `histogram` (as a table
+`parquet_*`, `sniff_csv` (files), `getvariable`, `getenv`, `current_setting` (mask keys, secrets), `current_query` (the
+rewritten text), `stats`, `storage_info`, `json_serialize_plan` (statistics of raw values), `histogram` (as a table
 macro it reads a table by name; `histogram_exact` is admitted), `setval`, `write_log` and the sleeping ones.
 """
 

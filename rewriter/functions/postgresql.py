@@ -11,20 +11,20 @@ abbrev abs aclcontains acldefault aclinsert aclremove acos acosd acosh age area 
 array_length array_lower array_ndims array_position array_positions array_prepend array_remove array_replace
 array_to_tsvector array_upper ascii asin asind asinh atan atan2 atan2d atand atanh bit bit_count bit_length bool box
 bpchar broadcast btrim cardinality cash_words cbrt ceil ceiling center char char_length character_length chr cidr
-circle cos cosd cosh cot cotd date date_add date_bin date_part date_subtract date_trunc datemultirange daterange
-decode degrees dexp diagonal diameter div dlog1 dlog10 dround dtrunc encode erf erfc exp extract factorial family
-float4 float8 floor gcd generate_series generate_subscripts get_bit get_byte height host hostmask initcap int2 int4
-int4multirange int4range int8 int8multirange int8range interval is_normalized isclosed isempty isfinite ishorizontal
-isopen isparallel isperp isvertical json_array_elements json_array_elements_text json_array_length json_each
-json_each_text json_extract_path json_extract_path_text json_object json_object_keys json_strip_nulls
-json_to_tsvector json_typeof jsonb_array_elements jsonb_array_elements_text jsonb_array_length jsonb_each
-jsonb_each_text jsonb_extract_path jsonb_extract_path_text jsonb_insert jsonb_object jsonb_object_keys
-jsonb_path_exists jsonb_path_match jsonb_path_query jsonb_path_query_array jsonb_path_query_first jsonb_pretty
-jsonb_set jsonb_set_lax jsonb_strip_nulls jsonb_to_tsvector jsonb_typeof justify_days justify_hours justify_interval
-lcm left length like line ln log log10 lower lower_inc lower_inf lpad lseg ltrim macaddr macaddr8 macaddr8_set7bit
-make_date make_interval make_time make_timestamp makeaclitem masklen md5 min_scale mod multirange name netmask
-network normalize notlike npoints num_nonnulls num_nulls numeric numeric_div_trunc numeric_exp numeric_ln
-numeric_log numeric_sqrt nummultirange numnode numrange octet_length oid overlaps overlay parse_ident path pclose
+circle cos cosd cosh cot cotd date date_bin date_part date_trunc datemultirange daterange decode degrees dexp
+diagonal diameter div dlog1 dlog10 dround dtrunc encode exp extract factorial family float4 float8 floor gcd
+generate_series generate_subscripts get_bit get_byte height host hostmask initcap int2 int4 int4multirange int4range
+int8 int8multirange int8range interval is_normalized isclosed isempty isfinite ishorizontal isopen isparallel isperp
+isvertical json_array_elements json_array_elements_text json_array_length json_each json_each_text json_extract_path
+json_extract_path_text json_object json_object_keys json_strip_nulls json_to_tsvector json_typeof
+jsonb_array_elements jsonb_array_elements_text jsonb_array_length jsonb_each jsonb_each_text jsonb_extract_path
+jsonb_extract_path_text jsonb_insert jsonb_object jsonb_object_keys jsonb_path_exists jsonb_path_match
+jsonb_path_query jsonb_path_query_array jsonb_path_query_first jsonb_pretty jsonb_set jsonb_set_lax
+jsonb_strip_nulls jsonb_to_tsvector jsonb_typeof justify_days justify_hours justify_interval lcm left length like
+line ln log log10 lower lower_inc lower_inf lpad lseg ltrim macaddr macaddr8 macaddr8_set7bit make_date
+make_interval make_time make_timestamp makeaclitem masklen md5 min_scale mod multirange name netmask network
+normalize notlike npoints num_nonnulls num_nulls numeric numeric_div_trunc numeric_exp numeric_ln numeric_log
+numeric_sqrt nummultirange numnode numrange octet_length oid overlaps overlay parse_ident path pclose
 pg_encoding_max_length pg_lsn pg_partition_root pg_size_bytes pg_size_pretty pg_snapshot_xip pg_snapshot_xmax
 pg_snapshot_xmin pg_visible_in_snapshot pg_wal_lsn_diff phraseto_tsquery pi plainto_tsquery point polygon popen
 position pow power querytree quote_ident quote_literal quote_nullable radians radius range_merge regexp_count
@@ -68,33 +68,30 @@ pg_get_function_sqlbody pg_get_functiondef pg_get_indexdef pg_get_keywords pg_ge
 pg_get_partition_constraintdef pg_get_partkeydef pg_get_replica_identity_index pg_get_ruledef pg_get_serial_sequence
 pg_get_statisticsobjdef pg_get_statisticsobjdef_columns pg_get_statisticsobjdef_expressions pg_get_triggerdef
 pg_get_userbyid pg_get_viewdef pg_has_role pg_identify_object pg_identify_object_as_address
-pg_index_column_has_property pg_index_has_property pg_indexam_has_property pg_input_error_info pg_input_is_valid
-pg_is_other_temp_schema pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible
-pg_options_to_table pg_postmaster_start_time pg_relation_is_publishable pg_relation_is_updatable
-pg_sequence_parameters pg_statistics_obj_is_visible pg_table_is_visible pg_timezone_abbrevs pg_timezone_names
-pg_trigger_depth pg_ts_config_is_visible pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible
-pg_type_is_visible pg_typeof regclass row_security_active row_to_json session_user shobj_description
-statement_timestamp system_user to_char to_date to_json to_jsonb to_number to_regclass to_regcollation
-to_regnamespace to_regoper to_regoperator to_regproc to_regprocedure to_regrole to_regtype transaction_timestamp
-ts_debug txid_current txid_current_if_assigned txid_current_snapshot version xml xml_is_well_formed
+pg_index_column_has_property pg_index_has_property pg_indexam_has_property pg_is_other_temp_schema pg_my_temp_schema
+pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible pg_options_to_table pg_postmaster_start_time
+pg_relation_is_publishable pg_relation_is_updatable pg_sequence_parameters pg_statistics_obj_is_visible
+pg_table_is_visible pg_timezone_abbrevs pg_timezone_names pg_trigger_depth pg_ts_config_is_visible
+pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible pg_type_is_visible pg_typeof regclass
+row_security_active row_to_json session_user shobj_description statement_timestamp to_char to_date to_json to_jsonb
+to_number to_regclass to_regcollation to_regnamespace to_regoper to_regoperator to_regproc to_regprocedure
+to_regrole to_regtype transaction_timestamp ts_debug txid_current txid_current_if_assigned txid_current_snapshot
+version xml xml_is_well_formed
 """
 """Read the clock, the session's own role and settings of form, or the definitions of objects; never a table's rows."""
 
 _VOLATILE = """
-array_sample array_shuffle clock_timestamp currval gen_random_uuid lastval nextval pg_advisory_lock
-pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared pg_advisory_xact_lock
-pg_advisory_xact_lock_shared pg_collation_actual_version pg_is_in_recovery pg_partition_ancestors pg_partition_tree
-pg_try_advisory_lock pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared random
-random_normal setseed timeofday
+clock_timestamp currval gen_random_uuid lastval nextval pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock
+pg_advisory_unlock_all pg_advisory_unlock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared
+pg_collation_actual_version pg_is_in_recovery pg_partition_ancestors pg_partition_tree pg_try_advisory_lock
+pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared random setseed timeofday
 """
 _AGGREGATES_AND_WINDOWS = """
-any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp cume_dist dense_rank
-every first_value json_agg json_agg_strict json_object_agg json_object_agg_strict json_object_agg_unique
-json_object_agg_unique_strict jsonb_agg jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict
-jsonb_object_agg_unique jsonb_object_agg_unique_strict lag last_value lead max min mode nth_value ntile percent_rank
-percentile_cont percentile_disc range_agg range_intersect_agg rank regr_avgx regr_avgy regr_count regr_intercept
-regr_r2 regr_slope regr_sxx regr_sxy regr_syy row_number stddev stddev_pop stddev_samp string_agg sum var_pop
-var_samp variance xmlagg
+array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp cume_dist dense_rank every
+first_value json_agg json_object_agg jsonb_agg jsonb_object_agg lag last_value lead max min mode nth_value ntile
+percent_rank percentile_cont percentile_disc range_agg range_intersect_agg rank regr_avgx regr_avgy regr_count
+regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy row_number stddev stddev_pop stddev_samp string_agg sum
+var_pop var_samp variance xmlagg
 """
 _SYNTAX = """
 cast coalesce current_catalog current_date current_role current_time current_timestamp extract greatest grouping
@@ -105,13 +102,16 @@ xmlserialize xmltable
 """Written like functions, but part of the grammar."""
 
 _LATER = """
-array_reverse array_sample array_shuffle array_sort casefold crc32 crc32c date_add date_subtract erf erfc gamma
-icu_unicode_version json_agg_strict json_object_agg_strict json_object_agg_unique json_object_agg_unique_strict
-jsonb_agg_strict jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict lgamma pg_basetype
-pg_input_error_info pg_input_is_valid random_normal system_user to_bin to_oct unicode_assigned unicode_version
-uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7 xmltext
+any_value array_reverse array_sample array_shuffle array_sort casefold crc32 crc32c date_add date_subtract erf erfc
+gamma icu_unicode_version json_agg_strict json_object_agg_strict json_object_agg_unique
+json_object_agg_unique_strict jsonb_agg_strict jsonb_object_agg_strict jsonb_object_agg_unique
+jsonb_object_agg_unique_strict lgamma pg_basetype pg_input_error_info pg_input_is_valid random_normal system_user
+to_bin to_oct unicode_assigned unicode_version uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7 xmltext
 """
 """Came after PostgreSQL 15."""
+
+NOT_EVERYWHERE = frozenset(f"{_SYNTAX} {_LATER}".split())
+"""Admitted names that a given server may lack."""
 
 ADMITTED = frozenset(
     f"{_IMMUTABLE} {_OF_OPERATORS} {_STABLE} {_VOLATILE} {_AGGREGATES_AND_WINDOWS} {_SYNTAX} {_LATER}".split()
