@@ -175,7 +175,9 @@ def verify(entries: Iterable[str], seals: Seals) -> Iterator[Fault]:
         if record is None:
             yield Fault(line=line, record="", problem="is not an audit record: it was altered")
             continue
-        problem = seals.problem(record) or _place_problem(record, chains.setdefault(record.writer, _Chain()))
+        # The place is followed even where the seal does not hold, so that one altered record is one fault.
+        place_problem = _place_problem(record, chains.setdefault(record.writer, _Chain()))
+        problem = seals.problem(record) or place_problem
         if problem:
             yield Fault(line=line, record=record.id, problem=problem)
 

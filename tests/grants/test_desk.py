@@ -232,7 +232,7 @@ def test_a_full_redis_takes_nothing_and_says_so(redis_server: Callable[..., Redi
     house = House(server.url, policy, Clock())
     docket = house.desk("ana").request(ask())
     client = server.client()
-    client.config_set("maxmemory", "1mb")
+    client.config_set("maxmemory", "100kb")
     with pytest.raises(StoreError, match="full"):
         house.desk("bo").approve(docket.id)
     assert client.keys(PROD.grant("*")) == []
