@@ -1,0 +1,60 @@
+"""Who may say yes to a request, and how far it has come: read from the policy as it is now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grants import rules
+from grants.desk import Docket
+from grants.errors import GrantError
+from grants.records import State
+from masking import Policy, Principal
+from masking.policy import ApprovalRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How many of the approvals that one rule asks for there are."""
+
+    rule: ApprovalRule
+    given: int
+
+    def __str__(self) -> str:
+        if self.rule.auto:
+            return "automatic"
+        return f"{self.given}/{self.rule.required} of {', '.join(self.rule.approvers)}"
+
+
+def progress(docket: Docket, policy: Policy) -> tuple[Progress, ...]:
+    """Each rule that the request comes under, with its approvals; empty where the policy no longer allows it."""
+    request = docket.request
+    try:
+        matching = rules.rules_for(rules.covered(request, policy), request.environment, policy=policy)
+    except GrantError:
+        return ()  # the docket's own `problem` says why
+    authors = {approval.author for approval in docket.approvals} - {request.principal}
+    return tuple(
+        Progress(
+            rule=rule,
+            given=min(rule.required, sum(rules.is_approver(author, rule, policy=policy) for author in authors)),
+        )
+        for rule in matching
+    )
+
+
+def possible_approvers(docket: Docket, policy: Policy) -> tuple[Principal, ...]:
+    """Who could approve the request next."""
+    if docket.standing.state is not State.PENDING:
+        return ()
+    open_rules = [one.rule for one in progress(docket, policy) if not one.rule.auto and one.given < one.rule.required]
+    done = {docket.request.principal, *(approval.author for approval in docket.approvals)}
+    return tuple(name for name in able(open_rules, policy) if name not in done)
+
+
+def able(matching: Iterable[ApprovalRule], policy: Policy) -> tuple[Principal, ...]:
+    """The people with a key whom any of the rules `matching` lets approve."""
+    matching = tuple(matching)
+    return tuple(
+        name
+        for name, person in policy.people.items()
+        if person.key and any(rules.is_approver(name, rule, policy=policy) for rule in matching)
+    )

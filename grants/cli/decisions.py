@@ -1,0 +1,89 @@
+"""The commands that decide on a request, or end it."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from grants.cli.dockets import full_id, live_text, print_docket
+from grants.cli.documents import request_document
+from grants.cli.moments import duration as parsed_duration
+from grants.cli.rendering import print_json, print_lines
+from grants.cli.settings import Settings, with_settings
+from grants.desk import Docket, Office
+from grants.records import State
+
+Identifier = Annotated[str, typer.Argument(metavar="ID", help="The request's id; its beginning is enough.")]
+
+
+@with_settings("environment", "policy", "redis", "key")
+def approve(
+    settings: Settings,
+    *,
+    identifier: Identifier,
+    duration: Annotated[
+        timedelta | None,
+        typer.Option("--for", metavar="DURATION", parser=parsed_duration, help="A shorter time than was asked for."),
+    ] = None,
+) -> None:
+    """Approve somebody else's request; with the last approval needed its grant is live.
+
+    Example: unmask approve k7m2 --for 15m
+    """
+    with settings.desk() as (desk, office):
+        one = full_id(office, identifier)
+        before = office.docket(one)
+        if not settings.as_json and isinstance(before, Docket):
+            print_docket(before, office.policy, now=office.clock())
+            print_lines()
+        after = desk.approve(one, duration=duration)
+        if settings.as_json:
+            print_json(request_document(after, office.policy, environment=office.environment))
+            return
+        print_lines(f"Approved {one} as {desk.principal}.", style="bold")
+        if after.standing.state is State.APPROVED:
+            columns = ", ".join(str(column) for column in after.request.columns)
+            print_lines(f"  {after.request.principal} sees {columns} {live_text(after, now=office.clock())}")
+            print_lines(f"  to end it early:  {settings.command('revoke', one)}")
+        for waiting in after.standing.missing:
+            print_lines(f"  not live yet: it waits for {waiting}")
+
+
+@with_settings("environment", "policy", "redis", "key")
+def deny(
+    settings: Settings,
+    *,
+    identifier: Identifier,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the requester and the trail see it.")],
+) -> None:
+    """Deny somebody else's request, which ends it.
+
+    Example: unmask deny k7m2 --reason "the ticket is closed"
+    """
+    with settings.desk() as (desk, office):
+        after = desk.deny(full_id(office, identifier), reason=reason)
+        _print_ended(settings, after, office, line=f"Denied {after.id} of {after.request.principal}.")
+
+
+@with_settings("environment", "policy", "redis", "key")
+def revoke(
+    settings: Settings,
+    *,
+    identifier: Identifier,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the trail keeps it.")] = "",
+) -> None:
+    """End a request or its grant at once: your own, or one that you may approve.
+
+    Example: unmask revoke k7m2 --reason "done early"
+    """
+    with settings.desk() as (desk, office):
+        after = desk.revoke(full_id(office, identifier), reason=reason)
+        line = f"Revoked {after.id} of {after.request.principal}: it reveals nothing any more."
+        _print_ended(settings, after, office, line=line)
+
+
+def _print_ended(settings: Settings, docket: Docket, office: Office, *, line: str) -> None:
+    if settings.as_json:
+        print_json(request_document(docket, office.policy, environment=office.environment))
+    else:
+        print_lines(line)

@@ -1,0 +1,128 @@
+"""Requests as people read them: one in full, or many in a table."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from grants.cli.approvers import progress
+from grants.cli.exits import CommandError, ExitCode
+from grants.cli.rendering import distance, print_facts, print_table, shown_instant
+from grants.desk import Docket, Office, Unreadable
+from grants.errors import UnknownRequest
+from grants.records import Approval, Decision, Denial, State
+from masking import Policy
+from masking.durations import format_duration
+
+
+def full_id(office: Office, typed: str) -> str:
+    """The id that `typed` begins; its hyphen and letter case do not matter.
+
+    Raises:
+        UnknownRequest: no request's does.
+        CommandError: several do.
+    """
+    wanted = _letters(typed)
+    found = [one for one in office.store.cases(office.environment) if wanted and _letters(one).startswith(wanted)]
+    if not found:
+        raise UnknownRequest(typed, office.environment)
+    if len(found) > 1:
+        exact = [one for one in found if _letters(one) == wanted]
+        if len(exact) == 1:
+            return exact[0]
+        raise CommandError(
+            ExitCode.UNKNOWN, f"{typed} could be any of {', '.join(sorted(found)[:10])}: type more of the id"
+        )
+    return found[0]
+
+
+def _letters(identifier: str) -> str:
+    return identifier.lower().replace("-", "")
+
+
+def print_requests(dockets: Sequence[Docket | Unreadable], policy: Policy, *, now: datetime) -> None:
+    """A table of requests in any state."""
+    headings = ("ID", "STATE", "WHO", "SCOPE", "FOR", "APPROVALS", "ASKED", "ENDS", "REASON")
+    print_table(headings, [_row(docket, policy, now=now) for docket in dockets])
+
+
+def _row(docket: Docket | Unreadable, policy: Policy, *, now: datetime) -> tuple[str, ...]:
+    if isinstance(docket, Unreadable):
+        return (docket.id, "unreadable", "", "", "", "", "", "", docket.problem)
+    request = docket.request
+    return (
+        request.id,
+        docket.standing.state.value,
+        request.principal,
+        scope_text(docket),
+        format_duration(request.duration),
+        ", ".join(str(one) for one in progress(docket, policy)),
+        distance(request.requested_at, now),
+        _end(docket, now),
+        request.reason,
+    )
+
+
+def scope_text(docket: Docket) -> str:
+    """What the request is for: as typed, with what narrows it."""
+    request = docket.request
+    narrowed = [f"where {request.where}"] if request.where else []
+    narrowed += [f"{request.uses} use(s)"] if request.uses else []
+    narrowed += ["in one statement"] if request.statement else []
+    return ", ".join(request.scopes) + (f" ({'; '.join(narrowed)})" if narrowed else "")
+
+
+def _end(docket: Docket, now: datetime) -> str:
+    state, lease = docket.standing.state, docket.standing.lease
+    if state is State.APPROVED and lease:
+        return distance(lease.expires_at, now)
+    if state is State.PENDING:
+        return distance(docket.request.expires_at, now)
+    if state is State.EXPIRED:
+        return distance(lease.expires_at if lease else docket.request.expires_at, now)
+    return distance(docket.case.decisions[-1].record.at, now) if docket.case.decisions else ""
+
+
+def print_docket(docket: Docket, policy: Policy, *, now: datetime) -> None:
+    """One request in full: what an approver should read before saying yes."""
+    request, standing = docket.request, docket.standing
+    columns = ", ".join(str(column) for column in request.columns)
+    print_facts(
+        [
+            ("request", request.id),
+            ("state", standing.state.value),
+            ("who", request.principal),
+            ("environment", request.environment),
+            ("scope", scope_text(docket)),
+            ("columns", columns),
+            ("statement", f"{request.statement.text}\n(with any values)" if request.statement else ""),
+            ("for", format_duration(request.duration)),
+            ("reason", request.reason),
+            ("asked", f"{distance(request.requested_at, now)}, {shown_instant(request.requested_at)}"),
+            ("approvals", "\n".join(f"{one} for {one.rule.scope}" for one in progress(docket, policy))),
+            ("decided", "\n".join(_decision(signed.record) for signed in docket.case.decisions)),
+            ("decide", _deadline(docket, now)),
+            ("live", live_text(docket, now=now)),
+            ("problem", standing.problem),
+        ]
+    )
+
+
+def _decision(decision: Decision) -> str:
+    at = shown_instant(decision.at)
+    if isinstance(decision, Approval):
+        return f"approved for {format_duration(decision.duration)} by {decision.author}, {at}"
+    verb = "denied" if isinstance(decision, Denial) else "revoked"
+    return f"{verb} by {decision.author}, {at}" + (f": {decision.reason}" if decision.reason else "")
+
+
+def _deadline(docket: Docket, now: datetime) -> str:
+    if docket.standing.state is not State.PENDING:
+        return ""
+    return f"{distance(docket.request.expires_at, now)} at the latest, {shown_instant(docket.request.expires_at)}"
+
+
+def live_text(docket: Docket, *, now: datetime) -> str:
+    """Until when the grant lives: `until 2026-11-21 10:05:12 UTC, in 29 min`; empty for what is no grant."""
+    lease = docket.standing.lease
+    if docket.standing.state is not State.APPROVED or lease is None:
+        return ""
+    return f"until {shown_instant(lease.expires_at)}, {distance(lease.expires_at, now)}"

@@ -1,0 +1,106 @@
+"""Exit codes, and what becomes of an expected error: a message on standard error that says what to do, and its code.
+
+No expected error shows a traceback. An unexpected one does, without the values of variables.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from grants.cli.rendering import error_console, printable
+from grants.errors import GrantError, RecordError, StoreError, UnknownRequest
+from masking import MaskingError, PolicyError
+from rewriter import RewriteError
+
+
+class ExitCode(IntEnum):
+    """What a script can tell from how a command ended: a closed set."""
+
+    OK = 0
+    REFUSED = 1
+    USAGE = 2
+    POLICY = 3
+    UNREACHABLE = 4
+    PROBLEMS = 5
+    UNKNOWN = 6
+
+
+MEANINGS = {
+    ExitCode.OK: "done",
+    ExitCode.REFUSED: "refused: the policy, the request's state or your key does not allow it",
+    ExitCode.USAGE: "the command line is wrong",
+    ExitCode.POLICY: "the policy is missing or invalid, or does not fit the database",
+    ExitCode.UNREACHABLE: "Redis or the database does not answer or cannot do it, or a step could not be recorded",
+    ExitCode.PROBLEMS: "`check` or `audit verify` found problems",
+    ExitCode.UNKNOWN: "no request has that id, or several begin with it",
+}
+
+
+class CommandError(Exception):
+    """A command cannot go on, for a reason that only the command line knows."""
+
+    def __init__(self, code: ExitCode, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+Expected = CommandError | GrantError | MaskingError | RewriteError | SQLAlchemyError
+
+
+@contextmanager
+def reported(*, as_json: bool) -> Iterator[None]:
+    """Turns an expected error inside into a message and an exit code."""
+    try:
+        yield
+    except (CommandError, GrantError, MaskingError, RewriteError, SQLAlchemyError) as exc:
+        code = code_of(exc)
+        _report(exc, code, as_json=as_json)
+        raise typer.Exit(code) from exc
+
+
+def code_of(error: Expected) -> ExitCode:
+    """The exit code that `error` ends with."""
+    match error:
+        case CommandError():
+            return error.code
+        case UnknownRequest():
+            return ExitCode.UNKNOWN
+        case StoreError() | RecordError() | SQLAlchemyError():
+            return ExitCode.UNREACHABLE
+        case MaskingError():
+            return ExitCode.POLICY
+        case _:
+            return ExitCode.REFUSED
+
+
+def _report(error: Expected, code: ExitCode, *, as_json: bool) -> None:
+    message = _message(error)
+    console = error_console()
+    if as_json:
+        fault = {"error": code.name.lower(), "exit_code": int(code), "message": message}
+        console.print(json.dumps(fault, ensure_ascii=False), soft_wrap=True)
+        return
+    console.print("error: ", style="bold red", end="")
+    for number, line in enumerate(message.splitlines()):
+        console.print(("       " if number else "") + printable(line), soft_wrap=True)
+
+
+def _message(error: Expected) -> str:
+    match error:
+        case PolicyError():
+            return "\n".join(str(problem) for problem in error.problems)
+        case SQLAlchemyError():
+            # The driver's own words, without the statement and its parameters that SQLAlchemy adds to them.
+            cause = getattr(error, "orig", None) or error
+            return (
+                f"the database could not do it: {str(cause).strip().splitlines()[0] if str(cause).strip() else cause!r}"
+            )
+        case _:
+            return str(error)

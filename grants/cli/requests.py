@@ -1,0 +1,203 @@
+"""The commands that ask for access, and that show what was asked for and what is granted."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grants.cli.approvers import possible_approvers
+from grants.cli.databases import statement_request
+from grants.cli.dockets import full_id, live_text, print_docket, print_requests, scope_text
+from grants.cli.documents import request_document
+from grants.cli.exits import CommandError, ExitCode
+from grants.cli.moments import duration as parsed_duration
+from grants.cli.rendering import distance, print_json, print_lines, print_table, shown_instant
+from grants.cli.settings import Settings, with_settings
+from grants.desk import Docket, Office, Unreadable
+from grants.errors import SignatureError
+from grants.records import State, StatementScope
+from grants.workflow import Ask
+
+
+class Shown(StrEnum):
+    """Which requests to list."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    ALL = "all"
+
+
+@with_settings("environment", "database", "policy", "redis", "key")
+def request(  # noqa: PLR0913 -- a command's parameters are its options
+    settings: Settings,
+    *,
+    scopes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SCOPE...", help="Columns (customers.email), tag:... or role:... of the policy."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What for; approvers and the trail see it.")],
+    duration: Annotated[
+        timedelta | None,
+        typer.Option("--for", metavar="DURATION", parser=parsed_duration, help="How long, such as 30m, 8h or 1h30m."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", metavar="CONDITION", help='Only these rows, such as "id = 42".'),
+    ] = None,
+    uses: Annotated[
+        int | None,
+        typer.Option("--uses", metavar="N", min=1, help="Only so many statements."),
+    ] = None,
+    query: Annotated[
+        Path | None,
+        typer.Option(
+            "--query",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+            help="Only this statement, with any values; it needs --database. Without SCOPE: all that it reads masked.",
+        ),
+    ] = None,
+) -> None:
+    """Ask to see sensitive columns for a while.
+
+    Example: unmask request customers.email --for 30m --reason "OPS-7 refund"
+    """
+    if not scopes and query is None:
+        raise typer.BadParameter(
+            "name a SCOPE such as customers.email or tag:contact, or give a statement with --query"
+        )
+    statement, columns = _statement(settings, query)
+    ask = Ask(
+        scopes=tuple(scopes or columns),
+        reason=reason,
+        duration=duration,
+        statement=statement,
+        where=where,
+        uses=uses,
+    )
+    with settings.desk() as (desk, office):
+        docket = desk.request(ask)
+        _print_requested(settings, docket, office)
+
+
+def _statement(settings: Settings, query: Path | None) -> tuple[StatementScope | None, tuple[str, ...]]:
+    if query is None:
+        return None, ()
+    text = typer.get_text_stream("stdin").read() if str(query) == "-" else query.read_text(encoding="utf-8")
+    return statement_request(settings, text)
+
+
+def _print_requested(settings: Settings, docket: Docket, office: Office) -> None:
+    command = settings.command("approve", docket.id)
+    if settings.as_json:
+        document = request_document(docket, office.policy, environment=office.environment)
+        print_json({**document, "approve_command": command if document["possible_approvers"] else None})
+        return
+    print_lines(f"Requested {docket.id}: {scope_text(docket)} in {office.environment}", style="bold")
+    if docket.standing.state is State.APPROVED:
+        print_lines(f"  granted at once, {live_text(docket, now=office.clock())}")
+        return
+    for waiting in docket.standing.missing:
+        print_lines(f"  waits for {waiting}")
+    print_lines(f"  who can approve:  {', '.join(possible_approvers(docket, office.policy))}")
+    print_lines(f"  with the command: {command}")
+    ends = docket.request.expires_at
+    print_lines(f"  it lapses {distance(ends, office.clock())}, {shown_instant(ends)}")
+
+
+@with_settings("environment", "policy", "redis")
+def requests(
+    settings: Settings,
+    *,
+    identifier: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", show_default=False, help="One request, in full."),
+    ] = None,
+    state: Annotated[Shown, typer.Option("--state", help="Only requests in this state.")] = Shown.ALL,
+) -> None:
+    """List requests and what became of them; they are kept for a week after they end.
+
+    Example: unmask requests --state pending --env prod
+    """
+    with settings.office() as office:
+        if identifier is not None:
+            _print_one(settings, office, identifier)
+            return
+        kept = [one for one in office.dockets() if state is Shown.ALL or _state(one) == state]
+        kept.sort(key=_order)
+        if settings.as_json:
+            print_json([request_document(one, office.policy, environment=office.environment) for one in kept])
+        elif kept:
+            print_requests(kept, office.policy, now=office.clock())
+        else:
+            which = "" if state is Shown.ALL else f"{state} "
+            print_lines(f"No {which}requests in {office.environment}.")
+
+
+def _state(docket: Docket | Unreadable) -> str:
+    # What cannot be read is shown with the pending ones: somebody has to look at it.
+    return State.PENDING if isinstance(docket, Unreadable) else docket.standing.state
+
+
+def _order(docket: Docket | Unreadable) -> tuple[int, datetime]:
+    """What waits for somebody first, then what is live, then the rest; by age among equals."""
+    if isinstance(docket, Unreadable):
+        return (0, datetime.min.replace(tzinfo=UTC))
+    rank = {State.PENDING: 1, State.APPROVED: 2}.get(docket.standing.state, 3)
+    return (rank, docket.request.requested_at)
+
+
+def _print_one(settings: Settings, office: Office, identifier: str) -> None:
+    docket = office.docket(full_id(office, identifier))
+    if settings.as_json:
+        print_json(request_document(docket, office.policy, environment=office.environment))
+        return
+    if isinstance(docket, Unreadable):
+        raise SignatureError(f"{docket.id} cannot be trusted: {docket.problem}")
+    print_docket(docket, office.policy, now=office.clock())
+
+
+@with_settings("environment", "policy", "redis")
+def grants(
+    settings: Settings,
+    *,
+    who: Annotated[
+        str | None,
+        typer.Option("--who", metavar="PRINCIPAL", help="Only this person's."),
+    ] = None,
+) -> None:
+    """List the grants that are live now.
+
+    Example: unmask grants --env prod
+    """
+    with settings.office() as office:
+        live = [
+            one
+            for one in office.dockets()
+            if isinstance(one, Docket) and one.standing.state is State.APPROVED and who in (None, one.request.principal)
+        ]
+        if settings.as_json:
+            print_json([request_document(one, office.policy, environment=office.environment) for one in live])
+        elif live:
+            _print_grants(live, now=office.clock())
+        else:
+            print_lines(f"No live grants in {office.environment}.")
+
+
+def _print_grants(live: list[Docket], *, now: datetime) -> None:
+    rows = []
+    for one in live:
+        lease = one.standing.lease
+        if lease is None:
+            raise CommandError(ExitCode.REFUSED, f"{one.id} is approved but has no lease")
+        approved_by = ", ".join(approval.author for approval in one.approvals) or "the policy"
+        ends = (distance(lease.expires_at, now), shown_instant(lease.expires_at))
+        rows.append((one.id, one.request.principal, scope_text(one), *ends, approved_by, one.request.reason))
+    print_table(("ID", "WHO", "SCOPE", "ENDS", "UNTIL", "APPROVED BY", "REASON"), rows)
