@@ -16,12 +16,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
+from contextlib import suppress
 from datetime import timedelta
 
 from grants.audit import Event
 from grants.breaker import Breaker
 from grants.errors import GrantError
-from grants.feed import Feed
+from grants.feed import LEASE, Feed
 from grants.forks import renewed_after_fork
 from grants.judge import Ended, Judge, Timed
 from grants.push import Invalidated
@@ -30,9 +31,12 @@ from masking import NOBODY, Access, Policy, Principal
 
 BUDGET = timedelta(milliseconds=50)
 """The longest that one statement waits for Redis."""
+FIRST_BUDGET = timedelta(milliseconds=250)
+"""The same for the first look of a process, which also connects."""
 PAUSE = timedelta(seconds=1)
 """How long Redis is left alone after it failed."""
 _WORKERS = 2
+_LONGEST_MEMORY = 10_000  # principals
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +61,7 @@ class LiveView:
     ) -> None:
         """`notice` is called, on another thread, for grants that expired or turned out to be void."""
         self._store = store
+        self._pushing = store.within(LEASE)  # a slow connection can still push in time
         self._keys = Keys(environment)
         self._policy = policy
         self._judge = judge
@@ -64,6 +69,7 @@ class LiveView:
         self._notice = notice
         self._breaker = Breaker(PAUSE)
         self._feed: Feed | None
+        self._budget: timedelta
         self._begin()
         renewed_after_fork(self._begin)
 
@@ -99,6 +105,7 @@ class LiveView:
                 self._readers.shutdown()
                 self._feed = None
         self._store.close()
+        self._pushing.close()
 
     def _looked_up(self, principal: Principal, groups: frozenset[str]) -> Access:
         readers = self._enter()
@@ -121,18 +128,20 @@ class LiveView:
         left = tuple(timed for timed in known.grants if monotonic < timed.deadline and now < timed.expires_at)
         with self._lock:
             if self._known.get(principal) is known:
-                self._known[principal] = _Known(left)
+                self._forget(principal)
+                self._remember(principal, _Known(left))
                 for timed in set(known.grants) - set(left):
-                    readers.submit(self._notice, Ended(event=Event.EXPIRED, id=timed.permit.grant, principal=principal))
+                    self._tell(Ended(event=Event.EXPIRED, id=timed.permit.grant, principal=principal), readers)
         return left
 
     def _read(self, principal: Principal, readers: ThreadPoolExecutor) -> tuple[Timed, ...]:
         if self._breaker.is_open:
             return ()
+        budget, self._budget = self._budget, BUDGET
         try:
-            return readers.submit(self._load, principal, readers).result(timeout=BUDGET.total_seconds())
+            return readers.submit(self._load, principal, readers).result(timeout=budget.total_seconds())
         except LateError:
-            problem = f"Redis took longer than {BUDGET // timedelta(milliseconds=1)} ms"
+            problem = f"Redis took longer than {budget // timedelta(milliseconds=1)} ms"
         except GrantError as exc:
             problem = str(exc)
         except Exception as exc:  # noqa: BLE001 -- see below
@@ -151,28 +160,47 @@ class LiveView:
         with self._lock:
             # What changed meanwhile may be older in `held` than in the message: read again next time.
             if stamp == self._stamp:
-                self._known[principal] = _Known(grants)
+                self._remember(principal, _Known(grants))
         for ended in self._judge.void(principal, held):
-            readers.submit(self._notice, ended)
+            self._tell(ended, readers)
         return grants
+
+    def _remember(self, principal: Principal, known: _Known) -> None:
+        self._known[principal] = known
+        for timed in known.grants:
+            self._holders[timed.permit.grant] = principal
+        if len(self._known) > _LONGEST_MEMORY:
+            self._forget(next(iter(self._known)))
+
+    def _forget(self, principal: Principal) -> None:
+        known = self._known.pop(principal, None)
+        for timed in known.grants if known is not None else ():
+            self._holders.pop(timed.permit.grant, None)
+
+    def _tell(self, ended: Ended, readers: ThreadPoolExecutor) -> None:
+        with suppress(RuntimeError):  # closed meanwhile, or the interpreter is: nothing is lost but the notice
+            readers.submit(self._notice, ended)
 
     def _changed(self, message: Invalidated) -> None:
         with self._lock:
             self._stamp += 1
             if message.keys is None:
                 self._known.clear()
+                self._holders.clear()
                 self._breaker.close()
                 return
-            for principal, known in list(self._known.items()):
-                about = {self._keys.holder(principal), *(self._keys.grant(one.permit.grant) for one in known.grants)}
-                if not about.isdisjoint(message.keys):
-                    del self._known[principal]
+            for key in message.keys:
+                holder = key.removeprefix(self._keys.holder(""))
+                grant = key.removeprefix(self._keys.grant(""))
+                self._forget(self._holders.get(grant, Principal(holder)))
 
     def _begin(self) -> None:
         self._entrance = threading.Lock()
         self._lock = threading.Lock()
         self._stamp = 0
+        self._budget = FIRST_BUDGET
         self._known: dict[Principal, _Known] = {}
+        self._holders: dict[str, Principal] = {}
         self._feed = None
 
     def _enter(self) -> ThreadPoolExecutor:
@@ -180,6 +208,6 @@ class LiveView:
         with self._entrance:
             if self._feed is None:
                 self._readers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="unmask-grants")
-                self._feed = Feed(lambda: self._store.push(self._keys.environment), self._changed)
+                self._feed = Feed(lambda: self._pushing.push(self._keys.environment), self._changed)
                 self._feed.start()
             return self._readers

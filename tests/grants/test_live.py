@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import redis
@@ -32,6 +33,11 @@ def is_warm(view: LiveView, name: str = "ana") -> bool:
     """Whether the view answers without Redis."""
     view.access(Principal(name), frozenset())
     return view.peek(Principal(name), frozenset()) is not None
+
+
+def shows(view: LiveView, expected: set[str]) -> bool:
+    """Whether the view answers so, without Redis."""
+    return is_warm(view) and seen(view) == expected
 
 
 @pytest.fixture
@@ -166,9 +172,9 @@ def test_a_key_deleted_by_hand_ends_the_grant(house: House, redis_database: str)
         for key in ("grant", "holder"):
             docket = house.granted()
             view = house.view()
-            eventually(lambda view=view: is_warm(view) and seen(view) == {"customers.email"})
+            eventually(partial(shows, view, {"customers.email"}))
             client.delete(PROD.grant(docket.id) if key == "grant" else PROD.holder("ana"))
-            eventually(lambda view=view: seen(view) == set(), within=0.5)
+            eventually(partial(shows, view, set()), within=0.5)
 
 
 def test_a_flush_ends_every_grant(house: House, redis_database: str) -> None:
@@ -269,14 +275,14 @@ def test_a_redis_that_hangs_costs_each_look_little_and_grants_nothing_after_a_se
 
 
 def test_a_first_look_at_a_redis_that_hangs_is_within_its_budget(own: tuple[RedisServer, House]) -> None:
-    """Connections open and stay silent: 50 ms, and masked."""
+    """Connections open and stay silent: a quarter of a second for connecting, and masked."""
     server, house = own
     house.granted()
     view = house.view()
     server.pause()
     start = time.monotonic()
     assert seen(view) == set()
-    assert time.monotonic() - start < 0.25
+    assert time.monotonic() - start < 0.5
     server.resume()
     eventually(lambda: seen(view) == {"customers.email"})
 
@@ -288,7 +294,7 @@ def test_a_lost_push_connection_is_noticed_and_made_anew(own: tuple[RedisServer,
     view = house.view()
     eventually(lambda: is_warm(view) and seen(view) == {"customers.email"})
     client = server.client(decode_responses=True)
-    client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    client.client_kill_filter(_type="pubsub")
     house.desk("ana").revoke(docket.id)
     eventually(lambda: seen(view) == set(), within=1)
     eventually(lambda: is_warm(view))
