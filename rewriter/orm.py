@@ -17,6 +17,8 @@ INSTALLED = "_unmask_installed"
 """The attribute of a hooked engine's dialect that holds its hook."""
 
 _KEY = "unmask"
+_FIRST = "unmask_first"
+"""The options of a statement that ran before its session had begun."""
 
 
 @dataclass(slots=True)
@@ -43,7 +45,7 @@ def _after_begin(session: Session, _transaction: object, connection: Any) -> Non
     watch = session.info.get(_KEY)
     if watch is None:
         current = installed.hook.principals.current
-        session.info[_KEY] = _Watch(current, options, current(options))
+        session.info[_KEY] = _Watch(current, options, current({**options, **session.info.pop(_FIRST, {})}))
         _guard_lookup(session)
     else:
         watch.options = options
@@ -64,6 +66,8 @@ def _before_statement(state: ORMExecuteState) -> None:
     session = state.session
     watch: _Watch | None = session.info.get(_KEY)
     if watch is None:
+        if "principal" in state.execution_options:
+            session.info[_FIRST] = state.execution_options
         return
     if state.is_relationship_load or state.is_column_load:
         # In the midst of another load nothing may be expired: it is done before the next statement of the session.

@@ -5,7 +5,8 @@ unless it is a way to data.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from rewriter.guards.gate import Gate
@@ -26,9 +27,13 @@ class StandIn:
         self.unmask_state: object = None
 
     def __getattr__(self, name: str) -> Any:
-        if name in _WAYS_AROUND:
-            self.unmask_gate.allow_raw(name)
-        return getattr(self.unmask_raw, name)
+        method = getattr(self.unmask_raw, name)
+        return partial(self._go_around, name, method) if name in _WAYS_AROUND else method
+
+    def _go_around(self, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.unmask_gate.allow_raw(name)
+        self.unmask_gate.transaction_ended(self)
+        return method(*args, **kwargs)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in _OWN:

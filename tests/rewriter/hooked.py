@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, inspect, text
 
 from masking import Access, ColumnName, Permit, Policy, Principal, Reveal
 from rewriter import Installed, install
@@ -51,10 +51,10 @@ def is_raw(value: object) -> bool:
 
 
 def fill(url: str) -> None:
-    """Create the shop's tables and rows on an engine that nobody hooked."""
+    """Create the shop's tables and rows on an engine that nobody hooked, unless they are there."""
     engine = create_engine(url)
     with engine.begin() as connection:
-        for statement in _SETUP:
+        for statement in () if inspect(connection).has_table("customers") else _SETUP:
             connection.execute(text(statement))
     engine.dispose()
 
@@ -71,12 +71,15 @@ class Ledger:
 
     @property
     def recorder(self) -> "Ledger":
+        """Itself."""
         return self
 
     def attach(self, *, policy: Policy, environment: str) -> "Ledger":
+        """Itself, for every policy."""
         return self
 
     def access(self, principal: Principal, groups: frozenset[str]) -> Access:
+        """What was granted with `grant`."""
         return self.access_of.get(principal, Access())
 
     def grant(self, principal: str, *columns: ColumnName, **terms: object) -> None:
@@ -86,15 +89,18 @@ class Ledger:
         self.access_of[principal] = Access(permits=(*before, permit))
 
     def reveal(self, reveal: Reveal) -> str:
+        """Its position among the reveals."""
         if self.fault is not None:
             raise self.fault
         self.reveals.append(reveal)
         return str(len(self.reveals) - 1)
 
     def rows(self, record: str, count: int) -> None:
+        """Kept in `counts`."""
         self.counts[record] = self.counts.get(record, 0) + count
 
     def refused(self, *, principal: str | None, fingerprint: object, reason: str, environment: str, at: object) -> None:
+        """Kept in `refusals`."""
         self.refusals.append((principal, reason))
 
 
@@ -110,6 +116,7 @@ class Shop:
 
     @property
     def is_postgres(self) -> bool:
+        """Whether the database is PostgreSQL."""
         return self.driver.startswith("psycopg")
 
 

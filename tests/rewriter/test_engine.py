@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import (
     Column,
     Connection,
-    Engine,
     Integer,
     MetaData,
     Sequence,
@@ -27,17 +26,15 @@ from sqlalchemy.pool import NullPool
 
 from masking import PolicyError
 from rewriter import Reason, RewriteError, StatementRefused, acting_as, install
+from rewriter.prepared import Safe
 from tests.rewriter.hooked import (
     ANA,
     EMAIL,
     OWNER,
     POLICY,
     RAW,
-    SSN,
     TRUSTED,
-    Ledger,
     Shop,
-    fill,
     is_raw,
     open_shop,
     shop,
@@ -81,7 +78,8 @@ def test_a_predicate_sees_the_mask(shop: Shop) -> None:
     statement = select(CUSTOMERS.c.id).where(CUSTOMERS.c.email == RAW[0])
     with shop.engine.connect() as connection:
         assert connection.execute(statement).all() == []
-        assert len(connection.execute(select(CUSTOMERS.c.id).where(CUSTOMERS.c.email == "[redacted]")).all()) == 2
+        masks = connection.execute(select(CUSTOMERS.c.id).where(CUSTOMERS.c.email == "[redacted]"))
+        assert len(masks.all()) == 2
 
 
 def test_no_parameters_and_expanding_in(shop: Shop) -> None:
@@ -122,9 +120,11 @@ def test_executemany_and_insertmanyvalues(shop: Shop) -> None:
         if shop.driver != "pymysql":
             returned = connection.execute(insert(ORDERS).returning(ORDERS.c.id), rows[600:])
             assert len(returned.all()) == 600
-        connection.execute(text("UPDATE orders SET sku = :sku WHERE id = :id"), [{"sku": "x", "id": 10}, {"sku": "y", "id": 11}])
+        renamed = [{"sku": "x", "id": 10}, {"sku": "y", "id": 11}]
+        connection.execute(text("UPDATE orders SET sku = :sku WHERE id = :id"), renamed)
         assert connection.scalar(text("SELECT sku FROM orders WHERE id = 11")) == "y"
-        assert connection.scalar(select(func.count()).select_from(ORDERS)) == (602 if shop.driver == "pymysql" else 1202)
+        expected = 602 if shop.driver == "pymysql" else 1202
+        assert connection.scalar(select(func.count()).select_from(ORDERS)) == expected
 
 
 def test_savepoints_and_rollback(shop: Shop) -> None:
@@ -257,8 +257,6 @@ def test_listeners_that_execute_themselves_are_guarded(shop: Shop) -> None:
 
 def test_edited_text_is_rewritten_again(shop: Shop) -> None:
     """Text that was edited after the rewriter returned it is not taken for the rewriter's."""
-    from rewriter.prepared import Safe
-
     safe = Safe.of("SELECT 1 ")
     assert type(safe + "x") is str
     assert type(safe.strip()) is str
