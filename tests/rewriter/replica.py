@@ -1,12 +1,15 @@
-"""A database and its masked copy, on each engine: what the promise of the rewriter is held against."""
+"""A database, its masked copy and its twin, on each engine: what the promise of the rewriter is held against.
+
+The twin differs from the database in its secrets alone, and their masked images are equal: whatever a statement tells
+apart is a leak.
+"""
 
 import datetime
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -44,6 +47,7 @@ _OWN_POLICY: dict[Dialect, str] = {
   things.token: redact
   things.payload: redact
   things.code: redact
+  long_names.sixty_three_characters_long_column_name_for_the_secret_of_a_per: redact
 """,
     "mysql": """
   things.mood: redact
@@ -58,14 +62,16 @@ _OWN_POLICY: dict[Dialect, str] = {
 }
 
 _TABLES = """
-CREATE TABLE customers (id int PRIMARY KEY, name varchar(50), email varchar(100), ssn varchar(11), phone varchar(20), born date, created timestamp, salary decimal(10,2), score int, city varchar(30), active boolean);
+CREATE TABLE customers (id int PRIMARY KEY, name varchar(50), email varchar(100), ssn varchar(11), phone varchar(20), born date,
+  created timestamp, salary decimal(10,2), score int, city varchar(30), active boolean);
 CREATE TABLE customers2 (id int PRIMARY KEY, email varchar(100), ssn varchar(11), score int);
 CREATE TABLE employees (id int PRIMARY KEY, manager_id int, name varchar(50), email varchar(100));
 CREATE TABLE employees2 (id int PRIMARY KEY, email varchar(100), score int);
 CREATE TABLE cards (id int PRIMARY KEY, customer_id int, number varchar(19));
 CREATE TABLE orders (id int PRIMARY KEY, customer_id int, total decimal(10,2), placed date, note varchar(40));
 CREATE VIEW active_customers AS SELECT id, name, email FROM customers WHERE id > 2;
-CREATE VIEW named_customers AS SELECT v.id, v.email AS mail, o.total FROM active_customers v JOIN orders o ON o.customer_id = v.id;
+CREATE VIEW named_customers AS SELECT v.id, v.email AS mail, o.total
+  FROM active_customers v JOIN orders o ON o.customer_id = v.id;
 CREATE VIEW order_totals AS SELECT customer_id, sum(total) AS spent FROM orders GROUP BY customer_id;
 CREATE VIEW mails_per_city AS SELECT city, email, count(*) AS n FROM customers GROUP BY city, email;
 """
@@ -85,7 +91,10 @@ INSERT INTO "Odd Table" VALUES (1, 'alpha'), (2, 'beta');
 CREATE TYPE mood AS ENUM ('sad', 'happy');
 CREATE DOMAIN short AS varchar(12);
 CREATE TABLE things (id int PRIMARY KEY, mood mood, token uuid, payload jsonb, code short);
-INSERT INTO things VALUES (1, 'sad', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"a": 1}', 'secretcode'), (2, NULL, NULL, NULL, NULL);
+CREATE TABLE long_names (id int PRIMARY KEY, sixty_three_characters_long_column_name_for_the_secret_of_a_per text);
+INSERT INTO long_names VALUES (1, 'alpha'), (2, 'omega');
+INSERT INTO things VALUES (1, 'sad', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"a": 1}', 'secretcode'),
+  (2, NULL, NULL, NULL, NULL);
 """,
     "mysql": """
 CREATE TABLE things (id int PRIMARY KEY, mood enum('sad','happy'), payload text, flag tinyint(1));
@@ -103,35 +112,78 @@ INSERT INTO things VALUES (1, 'AbcDef'), (2, 'xyzzy'), (3, NULL);
 _NAMES = ("Ana", "Bo", "Cem", "Dee", "Eva", "Finn", "Gus", "Hoa", "Ada", "Ben", "Zoë", "Ulf")
 
 
-def _rows() -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Every row of the common tables; secrets repeat across rows and tables so that joins and groups have something to find."""
+def _rows(*, is_twin: bool) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Every row of the common tables; secrets repeat across rows and tables, for joins and groups to find."""
+    secret = _other_secrets if is_twin else _secrets
     for i in range(1, 13):
-        email = None if i == 9 else f"{_NAMES[i - 1].lower()}{i % 4}@mail.example"
-        born = None if i == 7 else datetime.date(1970 + 5 * (i % 5), i, 2 * i)
-        salary = None if i == 4 else Decimal("1234.50") + i
+        email, head, phone, born, salary, score = secret(i)
         created = datetime.datetime(2020, 1, i, 3, 4, i)  # noqa: DTZ001 -- the column has no time zone
-        phone = None if i == 3 else f"+41 44 {i:03}"
-        row = (i, _NAMES[i - 1], email, f"123-45-{6000 + i % 7:04}", phone, born, created, salary, 7 * i % 50)
+        row = (i, _NAMES[i - 1], email, f"{head}-{6000 + i % 7:04}", phone, born, created, salary, score)
         yield "customers", (*row, ("Bern", "Oslo", "Lima")[i % 3], i % 2 == 0)
         if i % 2:
-            yield "customers2", (i, email, f"123-45-{6000 + i:04}", 7 * i % 50)
-        yield "cards", (i, i % 5 + 1, f"4111 1111 1111 {1000 + i}")
+            yield "customers2", (i, email, f"{head}-{6000 + i:04}", 7 * i % 50)
+        yield "cards", (i, i % 5 + 1, f"{'5500' if is_twin else '4111'} 1111 1111 {1000 + i}")
         yield "orders", (100 + i, i % 6 + 1, Decimal(i) * 3, datetime.date(2024, i, 1), f"note {i}")
         if i < 6:
-            yield "employees", (i, i // 2 or None, _NAMES[i], f"{_NAMES[i - 1].lower()}{i % 4}@mail.example")
+            mail = None if is_twin and i == 2 else f"{_NAMES[i - 1].lower()}{i % (2 if is_twin else 4)}@mail.example"
+            yield "employees", (i, i // 2 or None, _NAMES[i], mail)
             yield "employees2", (i, f"e{i}@x.example", i)
+
+
+_Secrets = tuple[str | None, str, str | None, datetime.date | None, Decimal | None, int]
+"""Email, head of the number, phone, date of birth, salary and score."""
+
+
+def _secrets(i: int) -> _Secrets:
+    """What the database holds in sensitive cells of row `i`."""
+    email = None if i == 9 else f"{_NAMES[i - 1].lower()}{i % 4}@mail.example"
+    born = None if i == 7 else datetime.date(1970 + 5 * (i % 5), i, 2 * i)
+    salary = None if i == 4 else Decimal("1234.50") + i
+    return email, "123-45", None if i == 3 else f"+41 44 {i:03}", born, salary, 7 * i % 50
+
+
+def _other_secrets(i: int) -> _Secrets:
+    """What its twin holds there: other values in another order, masked alike."""
+    email = None if i == 9 else f"{_NAMES[i - 1][0].lower()}{(5 * i) % 11}{'x' * (13 - i)}@other{i % 3}.example"
+    born = None if i == 7 else datetime.date(1970 + 5 * (i % 5), 13 - i, 30 - 2 * i)
+    salary = None if i == 6 else Decimal("99.25") * (20 - i)
+    score = 7 * i % 50 // 10 * 10 + (9 - i % 10)
+    return email, f"{987 - i}-{10 + i}", None if i == 3 else f"+{13 - i}", born, salary, score
+
+
+_OTHER_SECRETS: dict[Dialect, str] = {
+    "postgresql": """
+UPDATE events SET secret = chr(122 - id) || secret;
+UPDATE crm.people SET born = born - interval '40 days';
+UPDATE crm.customers SET email = chr(122 - id) || '@y.example' WHERE email IS NOT NULL;
+UPDATE "Odd Table" SET "Secret Code" = chr(122 - id) || 'omega';
+UPDATE long_names SET sixty_three_characters_long_column_name_for_the_secret_of_a_per = 'omega' WHERE id = 1;
+UPDATE things SET mood = 'happy', token = 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a22', payload = '{"b": [2]}',
+  code = 'other' WHERE id = 1;
+""",
+    "mysql": """
+UPDATE things SET mood = 'happy', payload = '{"b": [2]}', flag = 0 WHERE id = 1;
+""",
+    "sqlite": """
+UPDATE codes SET code = char(122 - rowid) || 'omega';
+UPDATE things SET handle = handle || 'zz';
+""",
+    "duckdb": "",
+}
 
 
 @dataclass(frozen=True)
 class Replica:
-    """`raw` and its masked `copy`, as DBAPI connections, and the policy bound to the first."""
+    """`raw`, its masked `copy` and its `twin`, as DBAPI connections, and the policy bound to `raw` and to `twin`."""
 
     dialect: Dialect
     raw: Any
     copy: Any
+    twin: Any
     binding: Binding = field(repr=False)
+    twin_binding: Binding = field(repr=False)
 
-    def rows(self, connection: Any, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:  # noqa: ANN401 -- four drivers
+    def rows(self, connection: Any, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
         """Names of the columns and the rows that `sql` gives."""
         cursor = connection.cursor()
         try:
@@ -142,25 +194,46 @@ class Replica:
 
 
 @contextmanager
-def replica(dialect: Dialect, url: str, folder: Path) -> Iterator[Replica]:
-    """A filled database and its masked copy on the server at `url` (SQLite and DuckDB: in memory)."""
-    with _connected(dialect, url, folder, "raw") as raw, _connected(dialect, url, folder, "copy") as copy:
-        for connection in (raw, copy):
-            _fill(connection, dialect)
-        policy = Policy.parse(POLICY + _OWN_POLICY[dialect])
-        binding = bind(policy, load_catalog(raw.cursor(), dialect))
-        for protected in binding.protected.values():
+def replica(dialect: Dialect, url: str, *, prefix: str = "unmask") -> Iterator[Replica]:
+    """A filled database, its masked copy and its twin on the server at `url` (SQLite and DuckDB: in memory).
+
+    On a server they are called `<prefix>_raw`, `<prefix>_copy` and `<prefix>_twin`.
+    """
+    with ExitStack() as stack:
+        raw, copy, twin = (
+            stack.enter_context(_connected(dialect, url, f"{prefix}_{which}")) for which in ("raw", "copy", "twin")
+        )
+        for connection in (raw, copy, twin):
+            _fill(connection, dialect, is_twin=connection is twin)
+        bindings = [_bound(connection, dialect) for connection in (raw, copy, twin)]
+        for protected in bindings[1].protected.values():
             masks = [f"{c.sql} = {c.mask}" for c in protected.columns if c.mask is not None]
-            copy.cursor().execute(f"UPDATE {_in_copy(protected.sql, dialect)} SET {', '.join(masks)}")  # noqa: S608 -- names and masks of ours
-        yield Replica(dialect, raw, copy, binding)
+            copy.cursor().execute(f"UPDATE {protected.sql} SET {', '.join(masks)}")
+        both = Replica(dialect, raw, copy, twin, bindings[0], bindings[2])
+        _check_twin(both)
+        yield both
 
 
-def _in_copy(name: str, dialect: Dialect) -> str:
-    return name.replace("`unmask_raw`", "`unmask_copy`") if dialect == "mysql" else name
+def _bound(connection: Any, dialect: Dialect) -> Binding:
+    return bind(Policy.parse(POLICY + _OWN_POLICY[dialect]), load_catalog(connection.cursor(), dialect))
+
+
+def _check_twin(both: Replica) -> None:
+    """The twin's masked images are the database's, and no sensitive column is the same throughout."""
+    pairs = zip(both.binding.protected.values(), both.twin_binding.protected.values(), strict=True)
+    for ours, theirs in pairs:
+        masks = ", ".join(column.mask or column.sql for column in ours.columns)
+        secrets = ", ".join(column.sql for column in ours.columns if column.mask)
+        for selected, is_equal in ((masks, True), (secrets, False)):
+            raw, twin = (
+                both.rows(connection, f"SELECT {selected} FROM {table.sql} ORDER BY {table.columns[0].sql}")[1]
+                for connection, table in ((both.raw, ours), (both.twin, theirs))
+            )
+            assert (raw == twin) == is_equal, f"{selected} of {ours.sql} and of its twin"
 
 
 @contextmanager
-def _connected(dialect: Dialect, url: str, folder: Path, which: str) -> Iterator[Any]:
+def _connected(dialect: Dialect, url: str, name: str) -> Iterator[Any]:
     match dialect:
         case "sqlite":
             with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
@@ -169,7 +242,7 @@ def _connected(dialect: Dialect, url: str, folder: Path, which: str) -> Iterator
             with closing(duckdb.connect(":memory:")) as connection:
                 yield connection
         case "postgresql":
-            with _server_database(url, which) as (dsn, _), psycopg.connect(dsn, autocommit=True) as connection:
+            with _server_database(url, name) as dsn, psycopg.connect(dsn, autocommit=True) as connection:
                 yield connection
         case "mysql":
             address = make_url(url)
@@ -184,37 +257,39 @@ def _connected(dialect: Dialect, url: str, folder: Path, which: str) -> Iterator
                 )
             ) as connection:
                 cursor = connection.cursor()
-                cursor.execute(f"DROP DATABASE IF EXISTS unmask_{which}")
-                cursor.execute(f"CREATE DATABASE unmask_{which} CHARACTER SET utf8mb4")
-                cursor.execute(f"USE unmask_{which}")
+                cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+                cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+                cursor.execute(f"USE {name}")
                 yield connection
-                cursor.execute(f"DROP DATABASE unmask_{which}")
+                cursor.execute(f"DROP DATABASE {name}")
 
 
 @contextmanager
-def _server_database(url: str, which: str) -> Iterator[tuple[str, str]]:
-    """A fresh PostgreSQL database, dropped afterwards."""
+def _server_database(url: str, name: str) -> Iterator[str]:
+    """The address of a fresh PostgreSQL database, dropped afterwards."""
     plain = make_url(url).set(drivername="postgresql")
-    name = f"unmask_{which}"
     with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as admin:
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         admin.execute(f"CREATE DATABASE {name}")
     try:
-        yield plain.set(database=name).render_as_string(hide_password=False), name
+        yield plain.set(database=name).render_as_string(hide_password=False)
     finally:
         with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as admin:
             admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def _fill(connection: Any, dialect: Dialect) -> None:  # noqa: ANN401 -- four drivers
+def _fill(connection: Any, dialect: Dialect, *, is_twin: bool) -> None:
     cursor = connection.cursor()
     for sql in (_TABLES + _OWN_TABLES[dialect]).split(";\n"):
         if sql.strip():
             cursor.execute(sql)
     mark = "%s" if dialect in ("postgresql", "mysql") else "?"
-    for table, row in _rows():
+    for table, row in _rows(is_twin=is_twin):
         values = [_stored(value) for value in row] if dialect == "sqlite" else row
-        cursor.execute(f"INSERT INTO {table} VALUES ({', '.join([mark] * len(row))})", values)  # noqa: S608 -- names of ours
+        cursor.execute(f"INSERT INTO {table} VALUES ({', '.join([mark] * len(row))})", values)
+    for sql in _OTHER_SECRETS[dialect].split(";\n") if is_twin else ():
+        if sql.strip():
+            cursor.execute(sql)
 
 
 def _stored(value: object) -> object:
