@@ -59,10 +59,7 @@ def mask_expression(  # noqa: PLR0913, PLR0917 -- the four say what is masked, t
                 return spelled.null(column, type_)
             return spelled.finished(_kept(column, spelled.literal(fixed, type_)), column, type_, longest=len(str(fixed)))
         case Constant():
-            constant = fitting(mask.value, type_)
-            # The column is never read here: it lends its collation.
-            value = f"CASE WHEN FALSE THEN {column} ELSE {spelled.literal(constant, type_)} END"
-            return spelled.finished(value, column, type_, longest=len(str(constant)))
+            return spelled.fixed(spelled.literal(fitting(mask.value, type_), type_), column, type_)
         case Expression():
             value = formula_expression(mask.sql, (column, type_, dialect), principal=principal, columns=columns)
             return spelled.finished(value, column, type_)
@@ -79,60 +76,57 @@ def _computed(
     longest: int | None = None
     match mask:
         case Partial():
-            value = _partial(mask, spelled.text(column, type_), spelled)
+            value = _partial(mask, column, type_, spelled)
             longest = mask.prefix + len(mask.padding) + mask.suffix
         case Email():
-            value = _email(spelled.text(column, type_), spelled)
+            value = _email(column, type_, spelled)
             longest = len("a***@***.") + LABEL_LENGTH
         case Hash():
-            value = spelled.pseudonym(column, type_, mask)
-            value = value if type_.kind is Kind.TEXT else f"CAST({value} AS {type_.sql})"
+            pseudonym = spelled.pseudonym(column, type_, mask)
+            value = _kept(column, pseudonym if type_.kind is Kind.TEXT else f"CAST({pseudonym} AS {type_.sql})")
             longest = PSEUDONYM_LENGTH
         case Year() | Month():
-            value = spelled.truncated(column, type_, mask.kind)
+            value = _kept(column, spelled.truncated(column, type_, mask.kind))
         case Bucket():
-            value = spelled.rounded_down(column, type_, mask.size)
-    return spelled.finished(_kept(column, value), column, type_, longest=longest)
+            value = _kept(column, spelled.rounded_down(column, type_, mask.size))
+    return spelled.finished(value, column, type_, longest=longest)
 
 
 def _kept(column: str, value: str) -> str:
     """NULL where the column is NULL, and the column's collation for the rest."""
-    inner = value.removeprefix("CASE ") if value.startswith("CASE WHEN ") and _is_one_case(value) else f"ELSE {value} END"
-    return f"CASE WHEN {column} IS NULL THEN {column} {inner}"
+    return f"CASE WHEN {column} IS NULL THEN {column} ELSE {value} END"
 
 
-def _is_one_case(value: str) -> bool:
-    """Whether `value` is one CASE expression from its first to its last word."""
-    depth = 0
-    words = value.replace("(", " ").replace(")", " ").split(" ")
-    for number, word in enumerate(words, start=1):
-        depth += (word == "CASE") - (word == "END")
-        if depth == 0:
-            return number == len(words)
-    return False
-
-
-def _partial(mask: Partial, text: str, spelled: Spelling) -> str:
-    padding = spelled.string(mask.padding)
+def _partial(mask: Partial, column: str, type_: ColumnType, spelled: Spelling) -> str:
+    text, padding = spelled.text(column, type_), spelled.string(mask.padding)
     shown = [padding] if mask.padding else []
     if mask.prefix:
         shown.insert(0, spelled.left(text, mask.prefix))
     if mask.suffix:
         shown.append(spelled.right(text, mask.suffix))
+    if not mask.prefix + mask.suffix:
+        return _kept(column, padding)
     is_longer = spelled.greater(spelled.length(text), mask.prefix + mask.suffix)
-    return f"CASE WHEN {is_longer} THEN {spelled.concatenated(*shown or [padding])} ELSE {padding} END"
+    opaque = spelled.opaque(column)
+    return (
+        f"CASE WHEN {column} IS NULL THEN {column} {f'WHEN {opaque} THEN {padding} ' if opaque else ''}"
+        f"WHEN {is_longer} THEN {spelled.concatenated(*shown)} ELSE {padding} END"
+    )
 
 
-def _email(text: str, spelled: Spelling) -> str:
+def _email(column: str, type_: ColumnType, spelled: Spelling) -> str:
+    text = spelled.text(column, type_)
     first = spelled.left(text, 1)
     tail = spelled.right(text, LABEL_LENGTH + 1)  # enough to find the last label in, and short
     label = spelled.after_last(tail, ".")
-    masked_domain = spelled.concatenated(first, spelled.string("***@***"))
-    with_label = spelled.concatenated(first, spelled.string("***@***."), label)
+    bare = spelled.concatenated(first, spelled.string("***@***"))
+    dotted = spelled.concatenated(first, spelled.string("***@***."), label)
+    opaque = spelled.opaque(column)
+    hidden = f"WHEN {opaque} THEN {spelled.string('***')} " if opaque else ""
     return (
-        f"CASE WHEN {spelled.contains(text, '@')} THEN "
-        f"CASE WHEN {spelled.contains(label, '@')} THEN {masked_domain} "
-        f"WHEN {spelled.contains(tail, '.')} THEN {with_label} ELSE {masked_domain} END "
+        f"CASE WHEN {column} IS NULL THEN {column} {hidden}"
+        f"WHEN {spelled.contains(text, '@')} THEN CASE WHEN {spelled.contains(label, '@')} THEN {bare} "
+        f"WHEN {spelled.contains(tail, '.')} THEN {dotted} ELSE {bare} END "
         f"ELSE {spelled.concatenated(first, spelled.string('***'))} END"
     )
 

@@ -27,13 +27,22 @@ def literal(value: Fixed, type_: ColumnType) -> str:
 
 
 def null(column: str, type_: ColumnType) -> str:
+    return fixed("NULL", column, type_)
+
+
+def fixed(value: str, column: str, type_: ColumnType) -> str:
     del type_
-    return f"CASE WHEN FALSE THEN {column} END"
+    return f"CASE WHEN FALSE THEN {column} ELSE {value} END"
 
 
 def text(column: str, type_: ColumnType) -> str:
     del type_
     return column
+
+
+def opaque(column: str) -> str:
+    del column
+    return ""
 
 
 def left(text: str, count: int) -> str:

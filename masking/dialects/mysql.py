@@ -44,13 +44,22 @@ def literal(value: Fixed, type_: ColumnType) -> str:
 
 
 def null(column: str, type_: ColumnType) -> str:
+    return fixed("NULL", column, type_)
+
+
+def fixed(value: str, column: str, type_: ColumnType) -> str:
     del type_
-    return f"CASE WHEN FALSE THEN {column} END"
+    return f"CASE WHEN FALSE THEN {column} ELSE {value} END"
 
 
 def text(column: str, type_: ColumnType) -> str:
     # CHAR comes without its padding, unless PAD_CHAR_TO_FULL_LENGTH is set.
     return f"RTRIM({column})" if type_.sql.lower().startswith("char") else column
+
+
+def opaque(column: str) -> str:
+    del column
+    return ""
 
 
 def left(text: str, count: int) -> str:

@@ -59,13 +59,23 @@ def _is_one(text: str) -> bool:
 
 
 def null(column: str, type_: ColumnType) -> str:
-    # The column itself, never read, lends its collation where that is not its type's own.
-    return cast(f"CASE WHEN FALSE THEN {column} END" if type_.collation else "NULL", type_.sql)
+    return fixed("NULL", column, type_)
+
+
+def fixed(value: str, column: str, type_: ColumnType) -> str:
+    # A column that lent its collation would be folded away with it before CREATE TABLE AS looks.
+    del column
+    return cast(value, type_.sql) + (f" COLLATE {type_.collation}" if type_.collation else "")
 
 
 def text(column: str, type_: ColumnType) -> str:
     is_plain = type_.sql == _TEXT or type_.sql.startswith("character varying")
     return column if is_plain else cast(column, _TEXT)
+
+
+def opaque(column: str) -> str:
+    del column
+    return ""
 
 
 def left(text: str, count: int) -> str:

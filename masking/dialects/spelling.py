@@ -29,8 +29,14 @@ class Spelling(Protocol):
     def null(self, column: str, type_: ColumnType) -> str:
         """NULL of the column's type and collation."""
 
+    def fixed(self, value: str, column: str, type_: ColumnType) -> str:
+        """`value`, which does not depend on the row, with the column's exact type, affinity and collation."""
+
     def text(self, column: str, type_: ColumnType) -> str:
         """A text column's content, without padding."""
+
+    def opaque(self, column: str) -> str:
+        """Whether a text column's value is no text and must not be looked into; empty where there is no such value."""
 
     def left(self, text: str, count: int) -> str:
         """The first `count` characters; `count` is at least 1."""

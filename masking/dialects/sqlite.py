@@ -37,13 +37,20 @@ def literal(value: Fixed, type_: ColumnType) -> str:
 
 
 def null(column: str, type_: ColumnType) -> str:
-    return _collated(f"CAST(NULL AS {type_.sql})", type_) if type_.sql != "BLOB" else _as_column("NULL", column)
+    return fixed("NULL", column, type_)
+
+
+def fixed(value: str, column: str, type_: ColumnType) -> str:
+    return finished(value, column, type_)
 
 
 def text(column: str, type_: ColumnType) -> str:
     del type_
-    # A blob is not looked into: read as text it could be anything.
-    return f"CASE WHEN typeof({column}) = 'blob' THEN '' ELSE {column} END"
+    return column
+
+
+def opaque(column: str) -> str:
+    return f"typeof({column}) = 'blob'"
 
 
 def left(text: str, count: int) -> str:
