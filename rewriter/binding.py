@@ -99,6 +99,7 @@ def bind(policy: Policy, catalog: Catalog, principal: Principal | None = None) -
         key: rules for key, rules in _masks_by_relation(policy, catalog, problems).items() if rules
     }
     _inherit(masks, catalog)
+    problems.extend(_unmasked_parents(masks, catalog))
     protected = {
         key: _protected(catalog.relations[key], rules, catalog, (principal, problems)) for key, rules in masks.items()
     }
@@ -181,6 +182,18 @@ def _inherit(masks: dict[tuple[str, str], _Rules], catalog: Catalog) -> None:
             if inherited:
                 masks[relation.key] = {**inherited, **own}
                 is_changed = True
+
+
+def _unmasked_parents(masks: dict[tuple[str, str], _Rules], catalog: Catalog) -> Iterator[Problem]:
+    """A scan of the parent reads the child's rows as well."""
+    for key, rules in masks.items():
+        for parent in catalog.relations[key].parents:
+            present = {column.name for column in catalog.relations[parent].columns} if parent in catalog.relations else set()
+            for column in sorted((rules.keys() & present) - masks.get(parent, {}).keys()):
+                yield Problem(
+                    message=f"{rules[column][0]} can also be read through {'.'.join(parent)}",
+                    hint=f"Give the mask to {'.'.join(parent)}.{column}; its children and partitions inherit it.",
+                )
 
 
 def _protected(

@@ -62,6 +62,7 @@ def check_calls(statement: Statement, binding: Binding) -> None:
         StatementRefused: another function is called.
     """
     tokens = statement.tokens
+    _check_operators(statement, binding)
     names: set[int] | None = None
     for index in range(len(tokens) - 1):
         token = tokens[index]
@@ -76,6 +77,23 @@ def check_calls(statement: Statement, binding: Binding) -> None:
             names = _declared_names(statement)
         if token.start not in names:
             raise _refused(f"{schema}.{token.text}" if schema and binding.dialect != "duckdb" else token.text)
+
+
+def _check_operators(statement: Statement, binding: Binding) -> None:
+    """An operator that a user defined calls a function; its sign inside a string counts too, for simplicity."""
+    signs = binding.memo.get("operators")
+    if signs is None:
+        prefix = "operator "
+        trusted = {name.lower() for name in binding.policy.functions}
+        signs = binding.memo["operators"] = tuple(
+            name.removeprefix(prefix) for name in binding.catalog.user_functions if name.startswith(prefix) and name not in trusted
+        )
+    assert isinstance(signs, tuple)
+    for sign in signs:
+        if sign in statement.sql:
+            raise StatementRefused(
+                Reason.FUNCTION, f"The operator {sign} may read tables; if it does not, list `operator {sign}` under `functions:` in the policy."
+            )
 
 
 def _refused(name: str) -> StatementRefused:

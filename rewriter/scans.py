@@ -160,6 +160,8 @@ def _operand_scans(statement: Statement, resolver: Resolver, catalog: Catalog) -
     assert statement.tree is not None
     for node in statement.tree.find_all(exp.In):
         operand = node.args.get("field")
+        if isinstance(operand, exp.Literal):
+            raise StatementRefused(Reason.CONSTRUCT, "Write the table's name after IN without quotes.")
         if not isinstance(operand, exp.Column):
             continue
         names = [name for name in (operand.args.get("table"), operand.this) if name]
@@ -215,16 +217,38 @@ def mentions(statement: Statement, found: tuple[Scan, ...]) -> Mentions:
     spoken = {scan.word for scan in found}
     definitions = {place for scan in found for place in _definition_places(scan)}
     tokens = statement.tokens
+    columns = _column_words(found)
     for index, token in enumerate(tokens):
-        if not statement.is_word(token):
+        # SQLite takes a string for a name where only a name can stand: c.'ssn', USING ('ssn').
+        if not statement.is_word(token) and not (statement.dialect == "sqlite" and statement.is_string(token)):
             continue
         word = token.text.lower()
-        result.words.setdefault(word, set()).add(qualifiers.get(token.start))
+        qualifier = qualifiers.get(token.start)
+        for name in word.split() or [word]:  # some tokens are two words
+            result.words.setdefault(name, set()).add(qualifier)
+        result.words.setdefault(word, set()).add(qualifier)
         if word in spoken and token.start not in definitions and not _is_before_dot(tokens, index):
             result.everything.add(word)
-        if not word.isascii():
+        if qualifier in columns and word not in columns[qualifier]:
+            result.everything.add(qualifier)  # PostgreSQL: c.row_to_json is row_to_json(c)
+        if not word.isascii() or len(word) > _SHORTEST_LIMIT:
             result.everything.add(None)
     return result
+
+
+_SHORTEST_LIMIT = 62
+"""Longer names may be cut by the engine (PostgreSQL: to 63 bytes), and mean another column than they say."""
+
+_SYSTEM_WORDS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "rowid", "oid", "_rowid_"})
+
+
+def _column_words(found: tuple[Scan, ...]) -> dict[str | None, frozenset[str]]:
+    """Aliases → names, in lower case, of the columns that the relations so called have in common."""
+    columns: dict[str | None, frozenset[str]] = {}
+    for scan in found:
+        own = frozenset(column.name.lower() for column in scan.relation.columns) | _SYSTEM_WORDS
+        columns[scan.word] = columns.get(scan.word, own) & own
+    return columns
 
 
 def _is_before_dot(tokens: tuple[Token, ...], index: int) -> bool:

@@ -98,6 +98,7 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
         | show\s+(?:session\s+|global\s+)?(?:variables|status)(?:\s+like\s+'[^'\\]*')?
         | show\s+create\s+(?:table|view|database)\s+{_NAME}(?:\.{_NAME})?
         | (?:describe|desc)\s+{_NAME}(?:\.{_NAME})?
+        | set\s+names\s+utf8(?:mb[34])?
         | set\s+(?:session\s+)?(?:autocommit|time_zone|wait_timeout|lock_wait_timeout|innodb_lock_wait_timeout|max_statement_time|max_execution_time)\s*=\s*{_VALUE}
         ) \s* ;? \s*"""
     ),

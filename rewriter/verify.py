@@ -17,6 +17,7 @@ from rewriter.statement import Statement, read_statement
 
 _IMPLICIT = frozenset({"natural", "columns", "pivot", "pivot_wider", "unpivot", "summarize"})
 """Words that use columns which they do not name."""
+_SYSTEM_WORDS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "rowid", "oid", "_rowid_"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ def _reaches(tokens: list[Token], index: int, scan: _Raw, words: set[str], sourc
         return not is_elsewhere and not _is_harmless_star(before)
     if token.start in scan.places:
         return False
+    if qualifier == scan.alias and word not in {*(c.word for c in scan.protected.columns), *_SYSTEM_WORDS}:
+        return True
     is_followed_by_dot = index + 1 < len(tokens) and tokens[index + 1].token_type == TokenType.DOT
     if word == scan.alias and not is_followed_by_dot and qualifier is None and not _is_lock_target(before):
         return True

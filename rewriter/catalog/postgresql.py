@@ -114,6 +114,13 @@ LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog
      AND d.deptype = 'e'
 LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
 WHERE p.oid >= 16384 AND n.nspname <> 'information_schema'
+UNION
+SELECT 'operator ' || o.oprname, e.extname
+FROM pg_catalog.pg_operator o
+LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND d.objid = o.oid
+     AND d.deptype = 'e'
+LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+WHERE o.oid >= 16384
 """
 
 _KINDS = {"v": RelationKind.VIEW, "m": RelationKind.MATERIALIZED_VIEW}

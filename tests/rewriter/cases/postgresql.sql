@@ -94,3 +94,7 @@ SELECT a.email, b.email FROM public.customers a JOIN crm.customers b ON a.id = b
 SELECT id, code FROM things ORDER BY id;
 -- title: unnamed scalar subquery
 SELECT o.id, (SELECT c.name FROM customers c WHERE c.id = o.customer_id AND c.score > 0) FROM orders o ORDER BY o.id;
+-- title: a function in column notation reads the whole row
+SELECT c.row_to_json FROM customers c ORDER BY c.id;
+-- title: a name longer than the engine keeps
+SELECT a.sixty_three_characters_long_column_name_for_the_secret_of_a_person_and_more_of_it FROM long_names a ORDER BY a.id;

@@ -36,3 +36,7 @@ SELECT id FROM customers WHERE salary IS NULL AND email IS NOT 'x' ORDER BY id;
 SELECT (SELECT max(ssn) FROM customers) , exists( SELECT 1 FROM customers c WHERE c.email LIKE 'a%' /* why */ ), 1 + 1;
 -- title: unnamed scalar subquery
 SELECT o.id, (SELECT c.name FROM customers c WHERE c.id = o.customer_id AND c.score > 0) FROM orders o ORDER BY o.id;
+-- title: a string where a name must stand
+SELECT c.'ssn' FROM customers c ORDER BY c.id;
+-- title: a string in USING
+SELECT count(*) FROM customers a JOIN customers2 b USING ('email');

@@ -1,0 +1,29 @@
+-- title: executable comment
+SELECT id /*!, ssn */ FROM customers;
+-- title: MariaDB's executable comment
+SELECT id /*M!, ssn */ FROM customers;
+-- title: backquotes
+SELECT `ssn` FROM `customers`;
+-- title: user variable
+SELECT @x := ssn FROM customers;
+-- title: other letter case
+SELECT SSN FROM customers;
+-- title: hash comment with a quote
+SELECT ssn # it's
+FROM customers;
+-- title: minus minus without a blank
+SELECT ssn, 5--1 FROM customers;
+-- title: backslash in a string
+SELECT ssn, 'a\' FROM orders -- ' FROM customers;
+-- title: group_concat
+SELECT group_concat(ssn) FROM customers;
+-- title: stored function
+SELECT leak();
+-- title: outer CTE forgotten inside an inner WITH
+WITH customers AS (SELECT 'x' AS ssn) SELECT * FROM (WITH u AS (SELECT ssn FROM customers) SELECT ssn FROM u) AS q;
+-- title: for update
+SELECT ssn FROM customers FOR UPDATE;
+-- title: index hint
+SELECT ssn FROM customers USE INDEX (PRIMARY);
+-- title: CTE in a subquery, named like the table
+SELECT ssn FROM (WITH customers AS (SELECT ssn FROM customers) SELECT ssn FROM customers) AS t;

@@ -1,0 +1,62 @@
+-- title: table statement
+TABLE customers;
+-- title: whole row
+SELECT c FROM customers c;
+-- title: whole row as text
+SELECT c::text FROM customers c;
+-- title: whole row through a function
+SELECT to_jsonb(c), row_to_json(c) FROM customers c;
+-- title: function in column notation
+SELECT c.to_jsonb FROM customers c;
+-- title: field of the whole row
+SELECT (c).ssn FROM customers c;
+-- title: row in an array
+SELECT array_agg(c) FROM customers c;
+-- title: query given as text
+SELECT query_to_xml('SELECT ssn FROM customers', true, true, '');
+-- title: table given as text
+SELECT table_to_xml('customers', true, true, '');
+-- title: quoted function name
+SELECT "query_to_xml"('SELECT ssn FROM customers', true, true, '');
+-- title: qualified function name
+SELECT pg_catalog.query_to_xml('SELECT ssn FROM customers', true, true, '');
+-- title: statistics
+SELECT most_common_vals::text, histogram_bounds::text FROM pg_stats WHERE tablename = 'customers';
+-- title: statistics, qualified
+SELECT s.histogram_bounds::text FROM pg_catalog.pg_stats s;
+-- title: parent of a partition
+SELECT secret FROM events;
+-- title: partition
+SELECT secret FROM events_b;
+-- title: only
+SELECT ssn FROM ONLY customers;
+-- title: column alias list
+SELECT d FROM customers AS c(a, b, cc, d);
+-- title: lateral
+SELECT l.s FROM orders o, LATERAL (SELECT c.ssn AS s FROM customers c) AS l;
+-- title: dollar quotes hide nothing
+SELECT ssn, $$ FROM orders $$ FROM customers;
+-- title: nested comments
+SELECT /* a /* b */ FROM orders */ ssn FROM customers;
+-- title: quoted identifiers
+SELECT "ssn" FROM "public"."customers";
+-- title: other letter case
+SELECT SSN FROM CUSTOMERS;
+-- title: materialized view
+SELECT ssn FROM stored_customers;
+-- title: user-defined function that reads the table
+SELECT leak();
+-- title: user-defined function in FROM
+SELECT * FROM leak();
+-- title: system column beside the secret
+SELECT ctid, ssn FROM customers;
+-- title: values in a join
+SELECT c.ssn FROM customers c JOIN (VALUES (1), (2)) AS v(id) USING (id);
+-- title: distinct on
+SELECT DISTINCT ON (ssn) ssn FROM customers;
+-- title: data-modifying CTE
+WITH gone AS (DELETE FROM customers2 RETURNING ssn) SELECT ssn FROM gone;
+-- title: operator with a user-defined function
+SELECT 1 === 1;
+-- title: CTE in a subquery, named like the table
+SELECT ssn FROM (WITH customers AS (SELECT ssn FROM customers) SELECT ssn FROM customers) AS t;

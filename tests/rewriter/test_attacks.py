@@ -1,0 +1,73 @@
+"""Ways to a raw value: each is shown to leak on the database itself, then to give nothing through the rewriter."""
+
+import re
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from masking.types import Dialect
+from rewriter.binding import bind
+from rewriter.catalog import load_catalog
+from rewriter.errors import StatementRefused
+from rewriter.rewrite import rewrite_bound
+from tests.rewriter.replica import Replica, replica
+
+_ENGINES: dict[Dialect, str] = {"postgresql": "postgres_url", "mysql": "mariadb_url", "sqlite": "", "duckdb": ""}
+_SECRETS = re.compile(r"123-45-\d{4}|@mail\.example|\+41 44|alpha|first|second|raw ", re.IGNORECASE)
+"""What only a raw cell holds, or a confirmation of one."""
+
+_PREPARED: dict[Dialect, tuple[str, ...]] = {
+    "postgresql": (
+        "CREATE MATERIALIZED VIEW stored_customers AS SELECT * FROM customers",
+        "CREATE FUNCTION leak() RETURNS text LANGUAGE sql AS 'SELECT max(ssn) FROM customers'",
+        "CREATE FUNCTION leak(int, int) RETURNS text LANGUAGE sql AS 'SELECT max(ssn) FROM customers'",
+        "CREATE OPERATOR === (FUNCTION = leak, LEFTARG = int, RIGHTARG = int)",
+        "ANALYZE customers",
+    ),
+    "mysql": ("CREATE FUNCTION leak() RETURNS varchar(20) READS SQL DATA RETURN (SELECT max(ssn) FROM customers)",),
+    "sqlite": (),
+    "duckdb": ("CREATE MACRO leak() AS TABLE SELECT ssn FROM customers",),
+}
+
+
+def _attacks(dialect: Dialect) -> Iterator[tuple[str, str]]:
+    for name in ("common", dialect):
+        text = (Path(__file__).parent / "attacks" / f"{name}.sql").read_text(encoding="utf-8")
+        yield from re.findall(r"-- title: ([^\n]+)\n(.*?);\n", text, re.DOTALL)
+
+
+@pytest.fixture(scope="module", params=_ENGINES)
+def pair(request: pytest.FixtureRequest) -> Iterator[Replica]:
+    """A database and its masked copy on each engine."""
+    dialect: Dialect = request.param
+    url = request.getfixturevalue(_ENGINES[dialect]) if _ENGINES[dialect] else ""
+    with replica(dialect, url, prefix="unmask_attacked") as both:
+        cursor = both.raw.cursor()
+        for sql in _PREPARED[dialect]:
+            cursor.execute(sql)
+        yield replace(both, binding=bind(both.binding.policy, load_catalog(cursor, dialect)))
+
+
+def _seen(pair: Replica, sql: str) -> str:
+    _, rows = pair.rows(pair.raw, sql)
+    return repr(rows)
+
+
+def test_no_attack_gets_a_raw_value(pair: Replica, subtests: pytest.Subtests) -> None:
+    """Each attack shows a raw value, or confirms one, without the rewriter, and with it none."""
+    for title, sql in _attacks(pair.dialect):
+        with subtests.test(title):
+            with pair.raw.transaction(force_rollback=True) if pair.dialect == "postgresql" else nullcontext():
+                assert _SECRETS.search(_seen(pair, sql)), "the attack does not work without the rewriter"
+            try:
+                rewritten = rewrite_bound(sql, pair.binding)
+            except StatementRefused:
+                continue
+            try:
+                seen = _seen(pair, rewritten.sql)
+            except Exception as error:  # noqa: BLE001 -- any error of the engine is an answer without rows
+                seen = str(error)
+            assert not _SECRETS.search(seen)
