@@ -8,6 +8,7 @@ import typer
 from grants.cli.audit_trail import audit_app
 from grants.cli.databases import check, explain
 from grants.cli.decisions import approve, deny, revoke
+from grants.cli.demo import demo
 from grants.cli.exits import MEANINGS
 from grants.cli.keys import keygen, schema
 from grants.cli.requests import grants, request, requests
@@ -43,7 +44,7 @@ def unmask(
 for command in (request, requests, approve, deny, revoke, grants):
     app.command()(command)
 app.add_typer(audit_app, name="audit")
-for command in (explain, check, keygen, schema):
+for command in (explain, check, keygen, schema, demo):
     app.command()(command)
 
 

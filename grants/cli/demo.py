@@ -62,7 +62,7 @@ def _take_leave(left: DemoFolder, place: Place, screen: Screen) -> None:
     )
     screen.shell(
         f". {left.settings}",
-        query + ' "SELECT id, name, phone, born FROM customers LIMIT 3"',
+        query + ' "SELECT id, name, phone, born FROM customers LIMIT 3"',  # noqa: S608 -- printed, not run
         f'UNMASK_KEY={left.key("cleo")} unmask request customers.phone --for 5m --reason "OPS-8 call them back"',
         "unmask requests",
         f"UNMASK_KEY={left.key('bo')} unmask approve ID       # the id that `request` printed; then query again",
