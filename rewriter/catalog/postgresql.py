@@ -145,6 +145,8 @@ SELECT pg_catalog.current_database(), pg_catalog.current_schemas(true)::text, (
     UNION ALL SELECT 7, count(*), sum(xmin::text::bigint * (pg_catalog.mod(inhrelid::bigint, 8191) + inhseqno))
       FROM pg_catalog.pg_inherits
     UNION ALL SELECT 8, count(*), sum(xmin::text::bigint * (pg_catalog.mod(oid::bigint, 8191) + 1))
+      FROM pg_catalog.pg_operator WHERE oid >= 16384
+    UNION ALL SELECT 9, count(*), sum(xmin::text::bigint * (pg_catalog.mod(oid::bigint, 8191) + 1))
       FROM pg_catalog.pg_namespace
   ) parts)
 """

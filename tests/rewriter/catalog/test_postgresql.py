@@ -240,6 +240,12 @@ def test_functions_of_pure_extensions_count_as_built_in(cursor: "psycopg.Cursor[
     assert not catalog.user_functions
 
 
+def test_operators_that_someone_made_are_the_users(cursor: "psycopg.Cursor[Any]") -> None:
+    """An operator calls a function, so it is listed beside them."""
+    catalog = loaded(cursor, "postgresql", "CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = textcat)")
+    assert catalog.user_functions == {"operator ==="}
+
+
 def test_extensions_that_run_text_are_the_users(cursor: "psycopg.Cursor[Any]") -> None:
     """`dblink` reads other tables by text."""
     _skip_without(cursor, "dblink")
@@ -263,6 +269,7 @@ def test_extensions_that_run_text_are_the_users(cursor: "psycopg.Cursor[Any]") -
         "ALTER TABLE child NO INHERIT t",
         "CREATE OR REPLACE VIEW v AS SELECT a || '' AS a FROM t",
         "CREATE FUNCTION lower(a int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = textcat)",
         "CREATE TEMPORARY TABLE t (a int)",
         "SET search_path = crm",
     ],
