@@ -13,7 +13,7 @@ from masking.masks import Hash
 from masking.names import Principal
 from masking.types import Dialect
 from rewriter.resolution import Resolver
-from rewriter.schema import Catalog, Column, Relation, RelationKind
+from rewriter.schema import Catalog, Column, Relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,15 @@ class BoundColumn:
     """One column of a protected relation.
 
     `word`: its name in lower case, as `Mentions` compares names. `sql`: its quoted name. `name`: how the policy calls
-    it, and `mask`: its masked expression; both None for a column that is not sensitive.
+    it, and `mask`: its masked expression; both None for a column that is not sensitive. `generation`: the expression of a
+    generated column that reads a masked one, else None.
     """
 
     word: str
     sql: str
     name: ColumnName | None = None
     mask: str | None = None
+    generation: str | None = None
 
     @property
     def projection(self) -> str:
@@ -46,8 +48,8 @@ class Protected:
 
     @property
     def masked_words(self) -> frozenset[str]:
-        """Names, in lower case, of the columns that are masked here."""
-        return frozenset(column.word for column in self.columns if column.mask is not None)
+        """Names, in lower case, of the columns that are masked here, or generated from such."""
+        return frozenset(column.word for column in self.columns if column.mask is not None or column.generation is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ def _bound_columns(
     for column in relation.columns:
         sql = siblings[column.name]
         if column.name not in rules:
-            yield BoundColumn(column.name.lower(), sql)
+            yield BoundColumn(column.name.lower(), sql, generation=_generation(column, rules, catalog.dialect, problems))
             continue
         name, mask = rules[column.name]
         if column.name in keys and not isinstance(mask, Hash):
@@ -230,6 +232,20 @@ def _bound_columns(
         yield BoundColumn(column.name.lower(), sql, name, text)
 
 
-def is_view(relation: Relation) -> bool:
-    """Whether scanning the relation runs a stored definition (a materialized view does not)."""
-    return relation.kind is RelationKind.VIEW
+def _generation(column: Column, rules: _Rules, dialect: Dialect, problems: list[Problem]) -> str | None:
+    """The expression of a generated column where it may read a masked one; its own type may differ, so it is cast back."""
+    if column.generation is None:
+        return None
+    if not column.generation:
+        table = next(iter(rules.values()))[0].table
+        problems.append(
+            Problem(
+                message=f"{table}.{column.name} is generated from columns that the database does not tell",
+                hint="Give it a mask of its own.",
+            )
+        )
+    text = column.generation.lower()
+    if not any(name.lower() in text for name in rules):
+        return None
+    is_cast = dialect in ("postgresql", "duckdb") or (dialect == "sqlite" and column.type.sql)
+    return f"CAST(({column.generation}) AS {column.type.sql})" if is_cast else f"({column.generation})"

@@ -4,6 +4,8 @@
 statement can need, in the table's order.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from masking.names import ColumnName
@@ -20,20 +22,24 @@ _SYSTEM_COLUMNS: dict[Dialect, tuple[str, ...]] = {
 }
 
 
+_WORD = re.compile(r"[^\W\d][\w$]*")
+
+
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What a statement can need of one scan: its columns in table order, and the engine's system columns that it names."""
+    """What a statement can need of one scan: its columns in table order, and the engine's system columns that it names.
+
+    `sources`: columns that are needed only because a generated column among them is computed from them.
+    """
 
     columns: tuple[BoundColumn, ...]
     system: tuple[str, ...]
+    sources: tuple[BoundColumn, ...] = ()
 
-    def masked(self, revealed: frozenset[ColumnName]) -> frozenset[ColumnName]:
-        """Sensitive columns among them that are not revealed."""
-        return frozenset(c.name for c in self.columns if c.name is not None and c.name not in revealed)
-
-    def revealed(self, revealed: frozenset[ColumnName]) -> frozenset[ColumnName]:
-        """Sensitive columns among them that are revealed."""
-        return frozenset(c.name for c in self.columns if c.name is not None and c.name in revealed)
+    @property
+    def names(self) -> frozenset[ColumnName]:
+        """The sensitive columns among all of them."""
+        return frozenset(column.name for column in (*self.columns, *self.sources) if column.name is not None)
 
 
 def needed(scan: Scan, protected: Protected, mentions: Mentions, dialect: Dialect) -> Needed:
@@ -53,12 +59,29 @@ def needed(scan: Scan, protected: Protected, mentions: Mentions, dialect: Dialec
     is_table = dialect != "sqlite" or scan.relation.has_rowid
     system = tuple(n for n in _SYSTEM_COLUMNS[dialect] if is_table and n not in own and mentions.names(n, scan))
     extra = (*system, *(c.word for c in columns if c.word in hidden))
-    if is_everything and extra and any(c.mask for c in columns):
+    if is_everything and extra and any(c.mask or c.generation for c in columns):
         raise StatementRefused(Reason.CONSTRUCT, f"Name the columns instead of writing * beside {extra[0]}.")
-    return Needed(columns, system)
+    return Needed(columns, system, tuple(_sources(columns, protected)))
 
 
-def select_list(columns: Needed, revealed: frozenset[ColumnName]) -> str:
-    """The derived table's select list: bare columns, masks under their columns' names, system columns."""
-    items = [column.sql if column.name in revealed else column.projection for column in columns.columns]
-    return ", ".join((*items, *columns.system)) or "1"
+def _sources(columns: tuple[BoundColumn, ...], protected: Protected) -> Iterator[BoundColumn]:
+    expressions = " ".join(column.generation.lower() for column in columns if column.generation is not None)
+    words = set(_WORD.findall(expressions))
+    for column in protected.columns:
+        is_read = column.word in words or (not column.word.isidentifier() and column.word in expressions)
+        if is_read and column not in columns and column.generation is None:
+            yield column
+
+
+def masked_select(protected: Protected, columns: Needed, revealed: frozenset[ColumnName], source: str) -> str:
+    """`SELECT … FROM source`: bare columns, masks under their columns' names, system columns.
+
+    Generated columns that read masked ones are computed anew, one level above: on a masked copy they would be made of masks.
+    """
+    plain = [column for column in columns.columns if column.generation is None]
+    items = [column.sql if column.name in revealed else column.projection for column in (*plain, *columns.sources)]
+    inner = f"SELECT {', '.join((*items, *columns.system)) or '1'} FROM {source}"
+    if len(plain) == len(columns.columns):
+        return inner
+    outer = [c.sql if c.generation is None else f"{c.generation} AS {c.sql}" for c in columns.columns]
+    return f"SELECT {', '.join((*outer, *columns.system))} FROM ({inner}) AS {protected.sql.rpartition('.')[2]}"

@@ -20,7 +20,7 @@ from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
 from rewriter.grouping import grouping_edit
 from rewriter.output_names import output_name_edits
-from rewriter.projection import Needed, needed, select_list
+from rewriter.projection import Needed, masked_select, needed
 from rewriter.scans import Mentions, Scan, mentions, position, scans
 from rewriter.schema import Catalog, Relation, RelationKind
 from rewriter.shadowing import shadowing_edits
@@ -207,14 +207,15 @@ def _target(
         assert view is not None
         return _Target(scan, None, clauses, statement.written(view.sql), view.masked, view.revealed)
     columns = needed(scan, protected, names, binding.dialect)
-    masked, shown = columns.masked(revealed), columns.revealed(revealed)
+    masked, shown = columns.names - revealed, columns.names & revealed
     source = protected.sql
     if view is not None:
         masked, shown = masked | view.masked, shown | view.revealed
         source = f"({view.sql}) AS {quoted(scan.relation.name, binding.dialect)}" if view.masked else source
-    head = statement.written(f"SELECT {select_list(columns, revealed)} FROM ")
+    # The moved clauses are the caller's own text: they stand as they stood, and only what is generated is escaped.
+    head, tail = statement.written(masked_select(protected, columns, revealed, "\x00")).split("\x00")
     inside = f"{clauses.before}{statement.written(source)}{clauses.after}{clauses.lock}"
-    return _Target(scan, columns, clauses, head + inside, masked, shown)
+    return _Target(scan, columns, clauses, f"{head}{inside}{tail}", masked, shown)
 
 
 def _masked_view(relation: Relation, binding: Binding, revealed: frozenset[ColumnName]) -> _MaskedView | None:

@@ -102,6 +102,7 @@ def _check_raw(
     sources = _sources(statement)
     for scan in raw:
         words = {c.word for c in scan.protected.columns if c.mask is not None and c.name not in revealed}
+        words |= {c.word for c in scan.protected.columns if c.generation is not None and words}
         if words and any(_reaches(tokens, index, scan, words, sources) for index in range(len(tokens))):
             raise LeakError(f"a scan of {scan.protected.relation.name} was left raw; please report the statement's shape")
 

@@ -25,6 +25,7 @@ from rewriter.catalog import load_catalog
 POLICY = """
 columns:
   customers.email: {mask: email, tags: [pii]}
+  generated_mails.email: email
   customers.ssn: {mask: {partial: {prefix: 0, padding: "***-**-", suffix: 4}}, tags: [pii]}
   customers.phone: redact
   customers.born: year
@@ -77,6 +78,8 @@ CREATE VIEW mails_per_city AS SELECT city, email, count(*) AS n FROM customers G
 """
 _OWN_TABLES: dict[Dialect, str] = {
     "postgresql": """
+CREATE TABLE generated_mails (id int PRIMARY KEY, email text, domain varchar(60) GENERATED ALWAYS AS (split_part(email, '@', 2)) STORED, city text);
+INSERT INTO generated_mails (id, email, city) VALUES (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
 CREATE TABLE events (id int, kind text, secret text) PARTITION BY LIST (kind);
 CREATE TABLE events_a PARTITION OF events FOR VALUES IN ('a');
 CREATE TABLE events_b PARTITION OF events FOR VALUES IN ('b');
@@ -97,16 +100,23 @@ INSERT INTO things VALUES (1, 'sad', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"
   (2, NULL, NULL, NULL, NULL);
 """,
     "mysql": """
+CREATE TABLE generated_mails (id int PRIMARY KEY, email varchar(60), domain varchar(60) GENERATED ALWAYS AS (substring_index(email, '@', -1)) STORED, city text);
+INSERT INTO generated_mails (id, email, city) VALUES (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
 CREATE TABLE things (id int PRIMARY KEY, mood enum('sad','happy'), payload text, flag tinyint(1));
 INSERT INTO things VALUES (1, 'sad', '{"a": 1}', 1), (2, NULL, NULL, NULL);
 """,
     "sqlite": """
+CREATE TABLE generated_mails (id int PRIMARY KEY, email text, domain text GENERATED ALWAYS AS (substr(email, instr(email, '@'))) STORED, city text);
+INSERT INTO generated_mails (id, email, city) VALUES (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
 CREATE TABLE codes (code text);
 INSERT INTO codes VALUES ('alpha'), ('beta');
 CREATE TABLE things (id integer PRIMARY KEY, handle text COLLATE NOCASE);
 INSERT INTO things VALUES (1, 'AbcDef'), (2, 'xyzzy'), (3, NULL);
 """,
-    "duckdb": "",
+    "duckdb": """
+CREATE TABLE generated_mails (id int PRIMARY KEY, email text, domain text GENERATED ALWAYS AS (split_part(email, '@', 2)), city text);
+INSERT INTO generated_mails (id, email, city) VALUES (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
+""",
 }
 
 _NAMES = ("Ana", "Bo", "Cem", "Dee", "Eva", "Finn", "Gus", "Hoa", "Ada", "Ben", "Zoë", "Ulf")
@@ -151,6 +161,7 @@ def _other_secrets(i: int) -> _Secrets:
     return email, f"{987 - i}-{10 + i}", None if i == 3 else f"+{13 - i}", born, salary, score
 
 
+_OTHER_MAILS = "UPDATE generated_mails SET email = replace(email, '@', 'x@mail.');\n"
 _OTHER_SECRETS: dict[Dialect, str] = {
     "postgresql": """
 UPDATE events SET secret = chr(122 - id) || secret;
@@ -222,7 +233,7 @@ def _check_twin(both: Replica) -> None:
     """The twin's masked images are the database's, and no sensitive column is the same throughout."""
     pairs = zip(both.binding.protected.values(), both.twin_binding.protected.values(), strict=True)
     for ours, theirs in pairs:
-        masks = ", ".join(column.mask or column.sql for column in ours.columns)
+        masks = ", ".join(column.mask or column.sql for column in ours.columns if column.generation is None)
         secrets = ", ".join(column.sql for column in ours.columns if column.mask)
         for selected, is_equal in ((masks, True), (secrets, False)):
             raw, twin = (
@@ -287,7 +298,7 @@ def _fill(connection: Any, dialect: Dialect, *, is_twin: bool) -> None:
     for table, row in _rows(is_twin=is_twin):
         values = [_stored(value) for value in row] if dialect == "sqlite" else row
         cursor.execute(f"INSERT INTO {table} VALUES ({', '.join([mark] * len(row))})", values)
-    for sql in _OTHER_SECRETS[dialect].split(";\n") if is_twin else ():
+    for sql in (_OTHER_MAILS + _OTHER_SECRETS[dialect]).split(";\n") if is_twin else ():
         if sql.strip():
             cursor.execute(sql)
 

@@ -38,3 +38,7 @@ SELECT DISTINCT typeof(email), typeof(born), typeof(salary), typeof(score) FROM 
 SELECT email[1:2], ssn[-4:] FROM customers ORDER BY id;
 -- title: unpivot
 FROM (UNPIVOT (SELECT id, email, ssn FROM customers) ON email, ssn INTO NAME k VALUE v) ORDER BY ALL;
+-- title: generated column over a masked one
+SELECT id, domain FROM generated_mails ORDER BY id;
+-- title: star with a generated column
+SELECT * FROM generated_mails g ORDER BY id;

@@ -43,3 +43,7 @@ SELECT id, mood, payload, flag FROM things ORDER BY id;
 SELECT (SELECT max(ssn) FROM customers) , exists( SELECT 1 FROM customers c WHERE c.email LIKE 'a%' ), 1 + 1;
 -- title: unnamed scalar subquery
 SELECT o.id, (SELECT c.name FROM customers c WHERE c.id = o.customer_id AND c.score > 0) FROM orders o ORDER BY o.id;
+-- title: generated column over a masked one
+SELECT id, domain FROM generated_mails ORDER BY id;
+-- title: star with a generated column
+SELECT * FROM generated_mails g ORDER BY id;

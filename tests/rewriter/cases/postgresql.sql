@@ -98,3 +98,7 @@ SELECT o.id, (SELECT c.name FROM customers c WHERE c.id = o.customer_id AND c.sc
 SELECT c.row_to_json FROM customers c ORDER BY c.id;
 -- title: a name longer than the engine keeps
 SELECT a.sixty_three_characters_long_column_name_for_the_secret_of_a_person_and_more_of_it FROM long_names a ORDER BY a.id;
+-- title: generated column over a masked one
+SELECT id, domain FROM generated_mails ORDER BY id;
+-- title: star with a generated column
+SELECT * FROM generated_mails g ORDER BY id;

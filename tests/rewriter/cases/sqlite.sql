@@ -40,3 +40,7 @@ SELECT o.id, (SELECT c.name FROM customers c WHERE c.id = o.customer_id AND c.sc
 SELECT c.'ssn' FROM customers c ORDER BY c.id;
 -- title: a string in USING
 SELECT count(*) FROM customers a JOIN customers2 b USING ('email');
+-- title: generated column over a masked one
+SELECT id, domain FROM generated_mails ORDER BY id;
+-- title: star with a generated column
+SELECT * FROM generated_mails g ORDER BY id;
