@@ -6,18 +6,23 @@ from typing import Annotated
 import typer
 
 from grants.cli.audit_trail import audit_app
-from grants.cli.databases import check, explain
+from grants.cli.checking import check
 from grants.cli.decisions import approve, deny, revoke
 from grants.cli.demo import demo
 from grants.cli.exits import MEANINGS
 from grants.cli.keys import keygen, schema
 from grants.cli.requests import grants, request, requests
+from grants.cli.statements import explain
 
 _EXITS = "\n\n".join(f"{int(code)}  {meaning}" for code, meaning in MEANINGS.items())
 
 # An unexpected error shows a plain traceback: typer's own would print the values of variables.
 app = typer.Typer(
-    name="unmask", no_args_is_help=True, pretty_exceptions_enable=False, epilog=f"Exit codes:\n\n{_EXITS}"
+    name="unmask",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog=f"Exit codes:\n\n{_EXITS}",
 )
 
 

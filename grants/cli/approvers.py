@@ -18,10 +18,15 @@ class Progress:
     rule: ApprovalRule
     given: int
 
+    @property
+    def brief(self) -> str:
+        """`1/2`."""
+        return "auto" if self.rule.auto else f"{self.given}/{self.rule.required}"
+
     def __str__(self) -> str:
         if self.rule.auto:
             return "automatic"
-        return f"{self.given}/{self.rule.required} of {', '.join(self.rule.approvers)}"
+        return f"{self.brief} of {', '.join(self.rule.approvers)}"
 
 
 def progress(docket: Docket, policy: Policy) -> tuple[Progress, ...]:

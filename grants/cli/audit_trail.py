@@ -38,7 +38,7 @@ class _Line:
     rows: int | None
 
 
-audit_app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
+audit_app = typer.Typer(invoke_without_command=True)
 
 
 @audit_app.callback()
@@ -63,7 +63,9 @@ def audit(  # noqa: PLR0913 -- a command's parameters are its options
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print the records.")] = Format.TABLE,
 ) -> None:
-    """Show the trail: who asked, approved, saw and was refused what, and why. Times are UTC.
+    """Show who asked, approved, saw and was refused what.
+
+    Times are UTC.
 
     Example: unmask audit --column customers.email --since 7d --event revealed
     """
@@ -158,7 +160,7 @@ def _print_readable(lines: list[_Line], environment: str) -> None:
         return
     rows = [
         (
-            shown_instant(line.record.at),
+            shown_instant(line.record.at).removesuffix(" UTC"),
             line.record.event.value,
             line.record.principal or "",
             " ".join(_grants(line.record)),
@@ -168,7 +170,7 @@ def _print_readable(lines: list[_Line], environment: str) -> None:
         )
         for line in shown
     ]
-    print_table(("WHEN", "WHAT", "WHO", "GRANT", "COLUMNS", "ROWS", "WHY"), rows)
+    print_table(("WHEN (UTC)", "WHAT", "WHO", "GRANT", "COLUMNS", "ROWS", "WHY"), rows)
 
 
 def _grants(record: AuditRecord) -> tuple[str, ...]:
@@ -198,9 +200,9 @@ def _because(record: AuditRecord) -> Iterator[str]:
 @audit_app.command()
 @with_settings("environment", "policy", "redis")
 def verify(settings: Settings) -> None:
-    """Check that no record of the trail was altered, removed, moved or invented.
+    """Check that the trail is whole.
 
-    Set UNMASK_AUDIT_KEY to the key that the applications seal their records with.
+    No record was altered, removed, moved or invented. Set UNMASK_AUDIT_KEY to the key that the applications seal their records with.
 
     Example: unmask audit verify --env prod
     """

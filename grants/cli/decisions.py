@@ -26,20 +26,22 @@ def approve(
         typer.Option("--for", metavar="DURATION", parser=parsed_duration, help="A shorter time than was asked for."),
     ] = None,
 ) -> None:
-    """Approve somebody else's request; with the last approval needed its grant is live.
+    """Approve somebody else's request.
+
+    With the last approval that it needs its grant is live.
 
     Example: unmask approve k7m2 --for 15m
     """
     with settings.desk() as (desk, office):
         one = full_id(office, identifier)
         before = office.docket(one)
-        if not settings.as_json and isinstance(before, Docket):
-            print_docket(before, office.policy, now=office.clock())
-            print_lines()
         after = desk.approve(one, duration=duration)
         if settings.as_json:
             print_json(request_document(after, office.policy, environment=office.environment))
             return
+        if isinstance(before, Docket):
+            print_docket(before, office.policy, now=office.clock())
+            print_lines()
         print_lines(f"Approved {one} as {desk.principal}.", style="bold")
         if after.standing.state is State.APPROVED:
             columns = ", ".join(str(column) for column in after.request.columns)
@@ -72,7 +74,9 @@ def revoke(
     identifier: Identifier,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the trail keeps it.")] = "",
 ) -> None:
-    """End a request or its grant at once: your own, or one that you may approve.
+    """End a request or its grant at once.
+
+    Your own, or one that you may approve.
 
     Example: unmask revoke k7m2 --reason "done early"
     """

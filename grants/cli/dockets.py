@@ -40,7 +40,7 @@ def _letters(identifier: str) -> str:
 
 def print_requests(dockets: Sequence[Docket | Unreadable], policy: Policy, *, now: datetime) -> None:
     """A table of requests in any state."""
-    headings = ("ID", "STATE", "WHO", "SCOPE", "FOR", "APPROVALS", "ASKED", "ENDS", "REASON")
+    headings = ("ID", "STATE", "WHO", "SCOPE", "FOR", "YES", "AGE", "ENDS", "REASON")
     print_table(headings, [_row(docket, policy, now=now) for docket in dockets])
 
 
@@ -54,8 +54,8 @@ def _row(docket: Docket | Unreadable, policy: Policy, *, now: datetime) -> tuple
         request.principal,
         scope_text(docket),
         format_duration(request.duration),
-        ", ".join(str(one) for one in progress(docket, policy)),
-        distance(request.requested_at, now),
+        " ".join(one.brief for one in progress(docket, policy)),
+        distance(request.requested_at, now).removesuffix(" ago"),
         _end(docket, now),
         request.reason,
     )

@@ -99,8 +99,7 @@ def _message(error: Expected) -> str:
         case SQLAlchemyError():
             # The driver's own words, without the statement and its parameters that SQLAlchemy adds to them.
             cause = getattr(error, "orig", None) or error
-            return (
-                f"the database could not do it: {str(cause).strip().splitlines()[0] if str(cause).strip() else cause!r}"
-            )
+            lines = str(cause).strip().splitlines()
+            return f"the database could not do it: {lines[0] if lines else type(cause).__name__}"
         case _:
             return str(error)

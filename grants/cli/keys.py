@@ -24,7 +24,7 @@ def keygen(
         bool, typer.Option("--passphrase", help="Ask for a passphrase to encrypt it with.")
     ] = False,
 ) -> None:
-    """Make a key to sign requests and approvals with, and print what goes into the policy.
+    """Make a key to sign with, and its line for the policy.
 
     It is an ordinary SSH key (Ed25519); one that ssh-keygen made does as well. An existing file is never overwritten.
 
@@ -66,7 +66,7 @@ def _write(key: SigningKey, path: Path, *, passphrase: str) -> None:
 
 @with_settings()
 def schema(settings: Settings) -> None:  # noqa: ARG001 -- every command takes its settings
-    """Print the JSON Schema of the policy file, for editors and checks.
+    """Print the JSON Schema of the policy file.
 
     Example: unmask schema > masking.schema.json
     """

@@ -16,6 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 _UNBOUNDED = 100_000  # characters in a line that goes to no terminal
+_FLOWING = {"WHO", "SCOPE", "REASON", "APPROVED BY", "COLUMNS", "WHY", "SHOWN AS"}
+"""Headings of columns whose text may go over several lines."""
+_NARROWEST = 12  # characters of a column whose text flows
 _STYLES = {"pending": "yellow", "approved": "green", "denied": "red", "unreadable": "bold red", "failed": "bold red"}
 _STYLES |= {"revealed": "bold", "refused": "red", "expired": "dim", "revoked": "dim"}
 
@@ -54,12 +57,13 @@ def print_json(document: object) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints a table; the first column and words that name a state stand out on a terminal."""
+    """Prints a table; on a terminal, words that name a state stand out, and only longer text is broken."""
     console = output_console()
     frame = box.SIMPLE_HEAD if console.is_terminal else None
-    table = Table(box=frame, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for number, heading in enumerate(headings):
-        table.add_column(heading, no_wrap=number == 0, overflow="fold")
+    table = Table(box=frame, show_edge=False, pad_edge=False, padding=(0, 1 if frame else 2, 0, 0), header_style="bold")
+    for heading in headings:
+        is_flowing = heading in _FLOWING
+        table.add_column(heading, no_wrap=not is_flowing, overflow="fold", min_width=_NARROWEST if is_flowing else None)
     for row in rows:
         table.add_row(*(Text(printable(cell), style=_STYLES.get(cell, "")) for cell in row))
     if console.is_terminal:

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from grants.cli.approvers import possible_approvers
-from grants.cli.databases import statement_request
 from grants.cli.dockets import full_id, live_text, print_docket, print_requests, scope_text
 from grants.cli.documents import request_document
 from grants.cli.exits import CommandError, ExitCode
 from grants.cli.moments import duration as parsed_duration
 from grants.cli.rendering import distance, print_json, print_lines, print_table, shown_instant
 from grants.cli.settings import Settings, with_settings
+from grants.cli.statements import statement_request
 from grants.desk import Docket, Office, Unreadable
 from grants.errors import SignatureError
 from grants.records import State, StatementScope
@@ -70,8 +70,8 @@ def request(  # noqa: PLR0913 -- a command's parameters are its options
     Example: unmask request customers.email --for 30m --reason "OPS-7 refund"
     """
     if not scopes and query is None:
-        raise typer.BadParameter(
-            "name a SCOPE such as customers.email or tag:contact, or give a statement with --query"
+        raise CommandError(
+            ExitCode.USAGE, "name a SCOPE such as customers.email or tag:contact, or give a statement with --query"
         )
     statement, columns = _statement(settings, query)
     ask = Ask(
@@ -122,7 +122,9 @@ def requests(
     ] = None,
     state: Annotated[Shown, typer.Option("--state", help="Only requests in this state.")] = Shown.ALL,
 ) -> None:
-    """List requests and what became of them; they are kept for a week after they end.
+    """List requests and what became of them.
+
+    They are kept for a week after they end.
 
     Example: unmask requests --state pending --env prod
     """
@@ -198,6 +200,6 @@ def _print_grants(live: list[Docket], *, now: datetime) -> None:
         if lease is None:
             raise CommandError(ExitCode.REFUSED, f"{one.id} is approved but has no lease")
         approved_by = ", ".join(approval.author for approval in one.approvals) or "the policy"
-        ends = (distance(lease.expires_at, now), shown_instant(lease.expires_at))
+        ends = (distance(lease.expires_at, now), shown_instant(lease.expires_at).removesuffix(" UTC"))
         rows.append((one.id, one.request.principal, scope_text(one), *ends, approved_by, one.request.reason))
-    print_table(("ID", "WHO", "SCOPE", "ENDS", "UNTIL", "APPROVED BY", "REASON"), rows)
+    print_table(("ID", "WHO", "SCOPE", "ENDS", "UNTIL (UTC)", "APPROVED BY", "REASON"), rows)

@@ -184,7 +184,8 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
         def run(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401 -- what typer parsed
             given = {name for name in values if _is_given(ctx, name)}
             if ctx.invoked_subcommand is not None:
-                _check_nothing_given(ctx, given)
+                with reported(as_json="as_json" in given):
+                    _check_nothing_given(ctx, given)
                 return
             chosen = {name: values.pop(name) for name in (*names, "as_json")}
             settings = Settings(**chosen, given=frozenset(given))
@@ -214,4 +215,4 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
 def _check_nothing_given(ctx: typer.Context, given: set[str]) -> None:
     # Left of a subcommand they would be lost without a word: another environment would be looked at than was asked for.
     if given:
-        raise typer.BadParameter(f"write options after `{ctx.invoked_subcommand}`, not before it")
+        raise CommandError(ExitCode.USAGE, f"write options after `{ctx.invoked_subcommand}`, not before it")

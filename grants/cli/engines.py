@@ -1,0 +1,90 @@
+"""The live database of the settings, opened plain or hooked. Only its schema is ever read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from grants.cli.exits import CommandError, ExitCode
+from grants.cli.settings import Settings
+from grants.client import Grants
+from masking import Dialect, Policy
+from rewriter import Installed, install
+from rewriter.catalog import load_catalog
+from rewriter.schema import Catalog
+
+_DIALECTS: dict[str, Dialect] = {
+    "postgresql": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+}
+_EXTRAS = {"psycopg": "postgresql", "psycopg2": "postgresql", "pymysql": "mysql", "duckdb": "duckdb"}
+
+
+def _url(settings: Settings) -> URL:
+    if not settings.database:
+        raise CommandError(
+            ExitCode.USAGE, "name a database with --database or UNMASK_DATABASE_URL: its schema is needed"
+        )
+    try:
+        url = make_url(settings.database)
+    except ArgumentError as exc:
+        expected = "expected such as postgresql+psycopg://host/db"
+        raise CommandError(ExitCode.USAGE, f"the database URL cannot be read: {expected}") from exc
+    is_file = url.get_backend_name() in ("sqlite", "duckdb") and url.database not in (None, "", ":memory:")
+    if is_file and not Path(str(url.database)).exists():
+        # Opening it would make an empty one.
+        raise CommandError(ExitCode.UNREACHABLE, f"there is no database file {url.database}: check the path in the URL")
+    return url
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Engine]:
+    """The database, without a hook.
+
+    Raises:
+        CommandError: the URL is missing or wrong, or leads to nothing that could be opened.
+    """
+    url = _url(settings)
+    try:
+        engine = create_engine(url, poolclass=NullPool)
+    except NoSuchModuleError as exc:
+        raise CommandError(ExitCode.USAGE, f"no driver is known for {url.drivername}: is the URL right?") from exc
+    except ModuleNotFoundError as exc:
+        extra = _EXTRAS.get(url.get_driver_name())
+        advice = f": pip install 'unmask[{extra}]'" if extra else ""
+        raise CommandError(ExitCode.UNREACHABLE, f"the driver {exc.name} is not installed{advice}") from exc
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def hooked(settings: Settings, policy: Policy, *, grants: Grants | None = None) -> Iterator[Installed]:
+    """The database, hooked as an application would."""
+    with opened(settings) as engine:
+        yield install(engine, policy=policy, grants=grants, environment=settings.environment)
+
+
+def live_catalog(settings: Settings) -> Catalog:
+    """The database's schema.
+
+    Raises:
+        CommandError: its kind is not supported.
+    """
+    with opened(settings) as engine:
+        dialect = _DIALECTS.get(engine.dialect.name)
+        if dialect is None:
+            known = ", ".join(_DIALECTS)
+            raise CommandError(ExitCode.USAGE, f"{engine.dialect.name} is not supported: expected one of {known}")
+        connection = engine.raw_connection()
+        try:
+            return load_catalog(connection.cursor(), dialect)
+        finally:
+            connection.close()

@@ -1,0 +1,91 @@
+"""How a statement would run: `explain`, and requests for one statement. No statement of anybody is run."""
+
+from contextlib import ExitStack
+from typing import Annotated, Any
+
+import typer
+
+from grants.cli.engines import hooked
+from grants.cli.exits import CommandError, ExitCode
+from grants.cli.findings import Finding, column_findings, finding_rows, request_words
+from grants.cli.rendering import print_json, print_lines, print_table
+from grants.cli.settings import Settings, with_settings
+from grants.records import StatementScope
+from masking import Principal
+from rewriter import Rewritten
+
+
+def statement_request(settings: Settings, sql: str) -> tuple[StatementScope, tuple[str, ...]]:
+    """What a request for one statement is bound to, and the columns that the statement needs.
+
+    The statement is bound by its fingerprint, which knows no literals: it may run with any values, and what the
+    approver is shown has none.
+    """
+    with hooked(settings, settings.loaded_policy()) as installed:
+        rewritten = installed.explain(sql)
+    columns = tuple(str(column) for column in sorted(rewritten.masked | rewritten.revealed))
+    if not columns:
+        raise CommandError(ExitCode.REFUSED, "nothing to ask for: the statement reads no sensitive column")
+    scope = StatementScope(fingerprint=rewritten.fingerprint, literals="free", text=rewritten.statement)
+    return scope, columns
+
+
+@with_settings("environment", "database", "policy", "redis")
+def explain(
+    settings: Settings,
+    *,
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="The statement; - reads it from standard input.")],
+    principal: Annotated[
+        str | None,
+        typer.Option("--as", metavar="PRINCIPAL", help="For this person, with their live grants. Without: for nobody."),
+    ] = None,
+) -> None:
+    """Show how a statement would run.
+
+    Its rewritten text, each column's mask, who could grant it, and the command that asks for it.
+
+    Example: unmask explain "SELECT email FROM customers" --as ana@shop.example
+    """
+    policy = settings.loaded_policy()
+    text = typer.get_text_stream("stdin").read() if sql == "-" else sql
+    with ExitStack() as stack:
+        grants = None
+        if principal is not None:
+            grants = stack.enter_context(settings.grants())
+            # Where grants cannot be read the hook masks; here that would be a wrong answer, so it is an error.
+            office = grants.office(policy=policy, environment=settings.environment)
+            office.store.held(settings.environment, principal)
+        installed = stack.enter_context(hooked(settings, policy, grants=grants))
+        rewritten = installed.explain(text, principal=principal)
+    who = None if principal is None else Principal(principal)
+    findings = column_findings(rewritten, policy, environment=settings.environment, who=who)
+    command = settings.command(*words) if (words := request_words(findings)) else None
+    if settings.as_json:
+        print_json(_explained(rewritten, findings) | {"principal": principal, "request_command": command})
+    else:
+        _print_explained(rewritten, findings, command)
+
+
+def _explained(rewritten: Rewritten, findings: tuple[Finding, ...]) -> dict[str, Any]:
+    return {
+        "sql": rewritten.original,
+        "rewritten": rewritten.sql,
+        "is_unchanged": rewritten.is_unchanged,
+        "kind": rewritten.kind.value,
+        "fingerprint": rewritten.fingerprint,
+        "tables": list(rewritten.tables),
+        "columns": [finding.document() for finding in findings],
+    }
+
+
+def _print_explained(rewritten: Rewritten, findings: tuple[Finding, ...], command: str | None) -> None:
+    if not findings:
+        print_lines("It reads nothing sensitive and runs as it is.")
+        return
+    print_lines("runs as", style="bold")
+    print_lines(rewritten.sql)
+    print_lines()
+    print_table(("COLUMN", "SHOWN AS", "APPROVED BY", "AT MOST"), finding_rows(findings))
+    if command:
+        print_lines()
+        print_lines(f"to see more:  {command}")
