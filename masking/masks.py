@@ -16,7 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool, StrictInt, StrictStr
 
 from masking.constants import Fixed, cut, fitting, is_blank_padded, is_text_dated, redaction
-from masking.ranges import SINGLE, decimal_range, integer_range
+from masking.ranges import SINGLE, lowest
 from masking.types import ColumnType, Kind
 
 PSEUDONYM_LENGTH = 32
@@ -166,6 +166,10 @@ def _given(fixed: Fixed, type_: ColumnType) -> object:
         return fixed.strftime("%Y-%m-%d %H:%M:%S.%f").rjust(26, "0")
     if is_text_dated(type_) and isinstance(fixed, date | UUID):
         return str(fixed)
+    if isinstance(fixed, datetime) and "zone" not in type_.sql.lower():  # MySQL's TIMESTAMP
+        return fixed.replace(tzinfo=None)
+    if is_text_dated(type_) and isinstance(fixed, Decimal):
+        return int(fixed) if fixed == int(fixed) else float(fixed)
     if type_.kind is Kind.JSON and not is_text_dated(type_):
         return json.loads(str(fixed))
     return _fitted(fixed, type_) if isinstance(fixed, str) else fixed
@@ -229,11 +233,12 @@ def _rounded_down(size: Decimal, value: object, type_: ColumnType) -> object:
         return _float_rounded_down(float(size), float(value), is_single=type_.sql in SINGLE)
     if isinstance(value, Decimal) and not value.is_finite():
         return value
-    bounds = integer_range(type_) if type_.kind is Kind.INTEGER else decimal_range(type_)
+    # SQLite's integers in a column of numbers reach as far as 64 bits do.
+    least = -(2**63) if is_text_dated(type_) else lowest(type_)
     with localcontext(prec=150_000):  # exact: no number in a database has more digits
         remainder = Decimal(value) % size
         lower = value - remainder - (size if remainder < 0 else 0)
-        lower = max(lower, bounds[0]) if bounds else lower
+        lower = lower if least is None else max(lower, least)
         return int(lower) if isinstance(value, int) else lower
 
 

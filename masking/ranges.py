@@ -1,8 +1,8 @@
 """How far the numbers of a type reach."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
-from masking.types import ColumnType
+from masking.types import ColumnType, Kind
 
 _BITS = {
     **dict.fromkeys(("tinyint", "utinyint"), 8),
@@ -29,5 +29,18 @@ def decimal_range(type_: ColumnType) -> tuple[Decimal, Decimal] | None:
     """The least and the greatest value of a DECIMAL type; None where it has no bounds."""
     if type_.precision is None:
         return None
-    greatest = Decimal(10**type_.precision - 1).scaleb(-(type_.scale or 0))
-    return (Decimal(0) if type_.unsigned else -greatest, greatest)
+    with localcontext(prec=type_.precision + 1):
+        greatest = Decimal(10**type_.precision - 1).scaleb(-(type_.scale or 0))
+        return (Decimal(0) if type_.unsigned else -greatest, greatest)
+
+
+def lowest(type_: ColumnType) -> int | Decimal | None:
+    """The least value of an INTEGER or DECIMAL type; None where it has no bounds."""
+    bounds = integer_range(type_) if type_.kind is Kind.INTEGER else decimal_range(type_)
+    return bounds[0] if bounds else None
+
+
+def one_step_above(least: int | Decimal, size: Decimal) -> Decimal:
+    """`least` + `size`, exactly."""
+    with localcontext(prec=2_000):
+        return Decimal(least) + size

@@ -6,7 +6,7 @@ from decimal import Decimal
 from masking.constants import Fixed
 from masking.dialects.spelling import Unit, inert_parts, plain
 from masking.masks import EXACT, PSEUDONYM_LENGTH, Hash
-from masking.ranges import decimal_range, integer_range
+from masking.ranges import lowest, one_step_above
 from masking.types import ColumnType, Kind
 
 
@@ -96,14 +96,13 @@ def truncated(column: str, type_: ColumnType, unit: Unit) -> str:
 def rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
     if type_.kind is Kind.FLOAT:
         return _float_rounded_down(column, type_, float(size))
-    bounds = integer_range(type_) if type_.kind is Kind.INTEGER else decimal_range(type_)
+    least = lowest(type_)
     step = f"CAST('{plain(size)}' AS {type_.sql})"
     remainder = f"mod({column}, {step})"
     multiple = f"({column} - {remainder})"
-    if type_.unsigned or bounds is None:
+    if type_.unsigned or least is None:
         return f"CAST({multiple} AS {type_.sql})"
-    least = Decimal(bounds[0]) + size
-    lower = f"(greatest({multiple}, CAST('{plain(least)}' AS {type_.sql})) - {step})"
+    lower = f"(greatest({multiple}, CAST('{plain(one_step_above(least, size))}' AS {type_.sql})) - {step})"
     return f"CAST(CASE WHEN {remainder} < 0 THEN {lower} ELSE {multiple} END AS {type_.sql})"
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from masking.constants import JSON_NULL, Fixed
 from masking.dialects.spelling import Unit, inert_parts, plain
 from masking.masks import EXACT, PSEUDONYM_LENGTH, Hash
-from masking.ranges import decimal_range, integer_range
+from masking.ranges import lowest, one_step_above
 from masking.types import ColumnType, Kind
 
 
@@ -27,6 +27,8 @@ def literal(value: Fixed, type_: ColumnType) -> str:
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, datetime):
+        if value.tzinfo and 0 < value.timestamp() < 2**31 - 1:  # an instant, displayed in the session's time zone
+            return f"CAST(FROM_UNIXTIME({value.timestamp():.6f}) AS DATETIME({type_.precision or 0}))"
         return f"CAST('{value:%Y%m%d%H%M%S.%f}' AS DATETIME({type_.precision or 0}))"
     if isinstance(value, date):
         return f"CAST('{value.isoformat()}' AS DATE)"
@@ -44,7 +46,8 @@ def literal(value: Fixed, type_: ColumnType) -> str:
 
 
 def null(column: str, type_: ColumnType) -> str:
-    return fixed("NULL", column, type_)
+    del type_
+    return f"CASE WHEN FALSE THEN {column} END"  # beside a NULL written out, an unsigned type would become a decimal
 
 
 def fixed(value: str, column: str, type_: ColumnType) -> str:
@@ -99,7 +102,10 @@ def finished(value: str, column: str, type_: ColumnType, *, longest: int | None 
 def pseudonym(column: str, type_: ColumnType, mask: Hash) -> str:
     key = f"CAST(@unmask_{mask.id} AS BINARY)"
     inner = f"SHA2(CONCAT({key}, CAST(CONVERT({text(column, type_)} USING utf8mb4) AS BINARY)), 256)"
-    return left(f"SHA2(CONCAT({key}, CAST({inner} AS BINARY)), 256)", PSEUDONYM_LENGTH)
+    outer = left(f"SHA2(CONCAT({key}, CAST({inner} AS BINARY)), 256)", PSEUDONYM_LENGTH)
+    # In the column's character set, or it could not stand beside the column in a CASE.
+    character_set = (type_.collation or "").partition("_")[0]
+    return f"CONVERT({outer} USING {character_set})" if character_set else outer
 
 
 def truncated(column: str, type_: ColumnType, unit: Unit) -> str:
@@ -118,18 +124,18 @@ def truncated(column: str, type_: ColumnType, unit: Unit) -> str:
 
 
 def rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
-    step = plain(size)
     if type_.kind is Kind.FLOAT:
         return _float_rounded_down(column, float(size))
-    bounds = integer_range(type_) if type_.kind is Kind.INTEGER else decimal_range(type_)
-    remainder = f"MOD({column}, {step})"
-    multiple = f"({column} - {remainder})"
-    if type_.unsigned or bounds is None:
-        return multiple
-    lower = f"(GREATEST({multiple}, {plain(Decimal(bounds[0]))} + {step}) - {step})"
-    result = f"CASE WHEN {remainder} < 0 THEN {lower} ELSE {multiple} END"
-    is_decimal = type_.kind is Kind.DECIMAL
-    return f"CAST({result} AS DECIMAL({type_.precision},{type_.scale}))" if is_decimal else f"CAST({result} AS SIGNED)"
+    step, least = plain(size), lowest(type_)
+    # Division towards zero, which no mode makes overflow as a subtraction of unsigned numbers does.
+    multiple = f"({column} DIV {step} * {step})" if type_.kind is Kind.INTEGER else f"({column} - MOD({column}, {step}))"
+    target = f"DECIMAL({type_.precision},{type_.scale})"
+    if type_.unsigned or least is None:
+        return f"CAST({multiple} AS {target if type_.kind is Kind.DECIMAL else 'UNSIGNED'})"
+    lower = f"(GREATEST({multiple}, {plain(one_step_above(least, size))}) - {step})"
+    # Not by the remainder's sign: the remainder of a decimal can be a zero that counts as negative.
+    result = f"CASE WHEN {column} < {multiple} THEN {lower} ELSE {multiple} END"
+    return f"CAST({result} AS {target if type_.kind is Kind.DECIMAL else 'SIGNED'})"
 
 
 def _float_rounded_down(column: str, size: float) -> str:

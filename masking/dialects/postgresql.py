@@ -10,7 +10,7 @@ from decimal import Decimal
 from masking.constants import Fixed
 from masking.dialects.spelling import Unit, inert_parts, plain
 from masking.masks import EXACT, PSEUDONYM_LENGTH, Hash
-from masking.ranges import SINGLE, decimal_range, integer_range
+from masking.ranges import SINGLE, lowest, one_step_above
 from masking.types import ColumnType, Kind
 
 _TEXT = "pg_catalog.text"
@@ -151,22 +151,22 @@ def _part(name: str, column: str) -> str:
 def rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
     if type_.kind is Kind.FLOAT:
         return _float_rounded_down(column, type_, size)
-    bounds = integer_range(type_) if type_.kind is Kind.INTEGER else decimal_range(type_)
+    least = lowest(type_)
     step = cast(f"'{plain(size)}'", type_.sql if type_.kind is Kind.INTEGER else "numeric")
     remainder = _call("mod", column, step)
     multiple = operated(column, "-", remainder)
     # Towards zero first: the step below the least multiple may lie outside the type.
-    above = multiple if bounds is None else f"GREATEST({multiple}, {operated(_number(bounds[0], type_), '+', step)})"
+    above = multiple if least is None else f"GREATEST({multiple}, {_number(one_step_above(least, size), type_)})"
     lower = operated(above, "-", step)
     result = f"CASE WHEN {operated(remainder, '<', '0')} THEN {lower} ELSE {multiple} END"
-    if type_.kind is Kind.DECIMAL and bounds is None:
+    if type_.kind is Kind.DECIMAL and least is None:
         infinite = operated(_call("abs", column), "=", cast("'Infinity'", "numeric"))
         return f"CASE WHEN {infinite} THEN {column} ELSE {result} END"
     return cast(result, type_.sql)
 
 
-def _number(value: int | Decimal, type_: ColumnType) -> str:
-    return cast(f"'{plain(Decimal(value))}'", type_.sql if type_.kind is Kind.INTEGER else "numeric")
+def _number(value: Decimal, type_: ColumnType) -> str:
+    return cast(f"'{plain(value)}'", type_.sql if type_.kind is Kind.INTEGER else "numeric")
 
 
 def _float_rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:

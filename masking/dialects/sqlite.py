@@ -11,7 +11,6 @@ from uuid import UUID
 from masking.constants import Fixed
 from masking.dialects.spelling import Unit, inert_parts, plain
 from masking.masks import EXACT, Hash
-from masking.ranges import integer_range
 from masking.types import ColumnType, Kind
 
 _MIDNIGHT = "(' 00'||char(58)||'00'||char(58)||'00.000000')"
@@ -120,25 +119,33 @@ def truncated(column: str, type_: ColumnType, unit: Unit) -> str:
 def rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
     return (
         f"CASE typeof({column}) WHEN 'integer' THEN {_integer_rounded_down(column, type_, size)} "
-        f"WHEN 'real' THEN {_real_rounded_down(column, float(size))} END"
+        f"WHEN 'real' THEN {_real_rounded_down(column, type_, size)} END"
     )
 
 
 def _integer_rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
     if size % 1:
-        return _real_rounded_down(f"CAST({column} AS REAL)", float(size))
-    step = plain(size.quantize(Decimal(1)))
+        return _real_rounded_down(f"CAST({column} AS REAL)", type_, size)
+    step = int(size)
     multiple = f"({column} / {step} * {step})"  # integers divide towards zero
-    least = integer_range(type_)[0] if type_.kind is Kind.INTEGER else -(2**63)
-    lower = f"(max({multiple}, {least + int(size)}) - {step})"
+    lower = f"(max({multiple}, {-(2**63) + step}) - {step})"
     return f"CASE WHEN {column} < {multiple} THEN {lower} ELSE {multiple} END"
 
 
-def _real_rounded_down(column: str, size: float) -> str:
-    quotient = f"({column} / {size!r})"
+def _real_rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
+    """In a column that keeps whole numbers as integers, an integer where the result is whole."""
+    step, bound = repr(float(size)), repr(EXACT * float(size))
+    quotient = f"({column} / {step})"
     whole = f"CAST({quotient} AS INTEGER)"  # towards zero; `floor` is not in every build
-    return (
-        f"CASE WHEN {column} >= {EXACT * size!r} OR {column} <= -{EXACT * size!r} THEN {column} "
-        f"WHEN {column} >= 0 AND {column} < {size!r} THEN 0.0 WHEN {column} < 0 AND {column} > -{size!r} THEN -{size!r} "
-        f"ELSE ({whole} - ({quotient} < {whole})) * {size!r} END"
+    floor = f"({whole} - ({quotient} < {whole}))"
+    is_whole = type_.sql != "REAL" and size % 1 == 0
+    written = str(int(size)) if is_whole else step
+    result = (
+        f"CASE WHEN {column} >= {bound} OR {column} <= -{bound} THEN {column} "
+        f"WHEN {column} >= 0 AND {column} < {step} THEN 0 WHEN {column} < 0 AND {column} > -{step} THEN -{written} "
+        f"ELSE {floor} * {written} END"
     )
+    if type_.sql == "REAL" or is_whole:
+        return result
+    is_kept_whole = f"{result} = CAST({result} AS INTEGER) AND {result} > {-(2.0**63)!r}"
+    return f"CASE WHEN {is_kept_whole} THEN CAST({result} AS INTEGER) ELSE {result} END"

@@ -61,6 +61,10 @@ COLUMNS: dict[str, tuple[tuple[object, ...], tuple[Mask, ...]]] = {
         (None, "0", "1.25", "-1.25", "99999999.99", "-99999999.99", "NaN"),
         (Redact(), Null(), Bucket(size=10), Bucket(size="0.25"), Constant(value=1.5)),
     ),
+    "numeric(38,10)": (
+        (None, "9" * 28 + ".9999999999", "-" + "9" * 28 + ".9"),
+        (Redact(), Null(), Bucket(size=10), Bucket(size="0.25")),
+    ),
     "numeric": (
         (None, "0", "1.2500", "-1.25", "1e300", "-1e-300", "NaN", "Infinity", "-Infinity"),
         (Redact(), Null(), Bucket(size="0.1"), Bucket(size=10**18)),
