@@ -4,21 +4,22 @@ The choke point is `do_execute*` of the engine's own dialect object, which every
 listeners; guarded connections and cursors see to what goes around it (docs/adr, HOOKING of the design).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
-from masking import Policy
-from masking.types import Dialect
+from masking import Dialect, Policy
 from rewriter.errors import RewriteError
 from rewriter.guards import batching, driver_of, is_guarded
 from rewriter.hook import Hook, internally
 from rewriter.orm import INSTALLED, watch_sessions
+from rewriter.prepared import Batch
 from rewriter.principals import Principals
-from rewriter.protocols import GrantsSource, Recorder
+from rewriter.protocols import AccessSource, GrantsSource, Recorder
 from rewriter.reveals import Place, Reporter
 from rewriter.rewrite import Rewritten
 from rewriter.schemas import Schemas
@@ -78,13 +79,12 @@ class Installed:
         del dialect.__dict__[INSTALLED]
         pool: Any = self.engine.pool
         pool._creator = pool._creator.unmask_original
-        event.remove(self.engine, "do_connect", self._configure)
 
     # How it is put on.
 
     def _put_on(self) -> None:
         self._wrap_dialect()
-        self._wrap_connect()
+        self._wrap_pool()
         setattr(self.engine.dialect, INSTALLED, self)
 
     def _wrap(self, name: str, method: Callable[..., Any]) -> None:
@@ -93,32 +93,22 @@ class Installed:
 
     def _wrap_dialect(self) -> None:
         dialect: Any = self.engine.dialect
-        prepare = self.hook.prepare
-        is_formatted = dialect.paramstyle in ("format", "pyformat")
-        execute, execute_many, execute_bare = dialect.do_execute, dialect.do_executemany, dialect.do_execute_no_params
-
-        def do_execute(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:
-            options = context.execution_options if context is not None else _NO_OPTIONS
-            execute(cursor, prepare(cursor, statement, options, is_formatted=is_formatted), parameters, context)
-
-        def do_executemany(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:
-            options = context.execution_options if context is not None else _NO_OPTIONS
-            safe = prepare(cursor, statement, options, is_formatted=is_formatted)
-            with batching(cursor):
-                execute_many(cursor, safe, parameters, context)
-
-        def do_execute_no_params(cursor: Any, statement: Any, context: Any = None) -> None:
-            options = context.execution_options if context is not None else _NO_OPTIONS
-            execute_bare(cursor, prepare(cursor, statement, options, is_formatted=False), context)
-
-        self._wrap("do_execute", do_execute)
-        self._wrap("do_executemany", do_executemany)
-        self._wrap("do_execute_no_params", do_execute_no_params)
+        for name, method in _executing(dialect, self.hook).items():
+            self._wrap(name, method)
         for name in _INTERNAL_METHODS:
             if hasattr(dialect, name):
                 self._wrap(name, _internal(getattr(dialect, name)))
+        if hasattr(dialect, "_deliver_insertmanyvalues_batches"):
+            self._wrap("_deliver_insertmanyvalues_batches", _batches(dialect._deliver_insertmanyvalues_batches))
+        connect, hook = dialect.connect, self.hook
 
-    def _wrap_connect(self) -> None:
+        def connect_guarded(*arguments: Any, **keywords: Any) -> Any:
+            hook.driver.configure(keywords, hook)
+            return connect(*arguments, **keywords)
+
+        self._wrap("connect", connect_guarded)
+
+    def _wrap_pool(self) -> None:
         pool: Any = self.engine.pool
         original = pool._invoke_creator
         guard = self.hook.guard
@@ -128,22 +118,51 @@ class Installed:
 
         creator.unmask_original = pool._creator  # type: ignore[attr-defined] # for uninstall
         pool._creator = creator
-        event.listen(self.engine, "do_connect", self._configure)
         _guard_pooled(self.engine, self.hook)
-
-    def _configure(self, _dialect: Any, _record: Any, _arguments: Any, keywords: dict[str, Any]) -> None:
-        self.hook.driver.configure(keywords, self.hook)
 
 
 _NO_OPTIONS: dict[str, object] = {}
 
 
+def _executing(dialect: Any, hook: Hook) -> dict[str, Callable[..., None]]:
+    """The methods by which a dialect hands statements to its cursor, with the rewriter before each."""
+    prepare = hook.prepare
+    is_formatted = dialect.paramstyle in ("format", "pyformat")
+    execute, execute_many, execute_bare = dialect.do_execute, dialect.do_executemany, dialect.do_execute_no_params
+
+    def do_execute(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:
+        options = context.execution_options if context is not None else _NO_OPTIONS
+        execute(cursor, prepare(cursor, statement, options, is_formatted=is_formatted), parameters, context)
+
+    def do_executemany(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:
+        options = context.execution_options if context is not None else _NO_OPTIONS
+        safe = prepare(cursor, statement, options, is_formatted=is_formatted)
+        with batching(cursor):
+            execute_many(cursor, safe, parameters, context)
+
+    def do_execute_no_params(cursor: Any, statement: Any, context: Any = None) -> None:
+        options = context.execution_options if context is not None else _NO_OPTIONS
+        execute_bare(cursor, prepare(cursor, statement, options, is_formatted=False), context)
+
+    return {"do_execute": do_execute, "do_executemany": do_executemany, "do_execute_no_params": do_execute_no_params}
+
+
 def _internal(method: Callable[..., Any]) -> Callable[..., Any]:
-    def internal(*args: Any, **kwargs: Any) -> Any:
+    def internal(*arguments: Any, **keywords: Any) -> Any:
         with internally():
-            return method(*args, **kwargs)
+            return method(*arguments, **keywords)
 
     return internal
+
+
+def _batches(deliver: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """Batches of an INSERT that say of which template they are made: judging that is enough (COSTS of the design)."""
+
+    def delivered(connection: Any, cursor: Any, statement: Any, *rest: Any) -> Iterator[Any]:
+        for batch in deliver(connection, cursor, statement, *rest):
+            yield batch._replace(replaced_statement=Batch.of(batch.replaced_statement, statement))
+
+    return delivered
 
 
 def _guard_pooled(engine: Engine, hook: Hook) -> None:
@@ -159,7 +178,7 @@ def _guard_pooled(engine: Engine, hook: Hook) -> None:
     event.listen(engine, "checkout", guard)
 
 
-def install(
+def install(  # noqa: PLR0913 -- the one call that an application writes: each argument is named there
     engine: Engine | AsyncEngine,
     *,
     policy: Policy,
@@ -185,29 +204,46 @@ def install(
         if installed.terms != terms:
             raise RewriteError("the engine is hooked already, with another policy, environment or grants: uninstall first")
         return installed
-    recorder = audit if audit is not None or grants is None else grants.recorder
-    hook = _hook(engine, policy, principal, Reporter(recorder, Place(environment=environment, policy_version=policy.version)))
-    if grants is not None:
-        hook.source = grants.attach(policy=policy, environment=environment)
+    hook = _hook(engine, policy, principal, _reports(policy, grants, audit, environment))
     installed = Installed(engine, hook, terms)
     installed._put_on()
     watch_sessions()
     return installed
 
 
-def _hook(
-    engine: Engine, policy: Policy, principal: Callable[[], str | None] | None, reporter: Reporter
-) -> Hook:
+@dataclass(frozen=True, slots=True)
+class _Reports:
+    """What the hook asks and tells of grants."""
+
+    reporter: Reporter
+    source: AccessSource | None
+
+
+def _reports(policy: Policy, grants: GrantsSource | None, audit: Recorder | None, environment: str) -> _Reports:
+    recorder = audit if audit is not None or grants is None else grants.recorder
+    place = Place(environment=environment, policy_version=policy.version)
+    source = None if grants is None else grants.attach(policy=policy, environment=environment)
+    return _Reports(Reporter(recorder, place), source)
+
+
+def _hook(engine: Engine, policy: Policy, principal: Callable[[], str | None] | None, reports: _Reports) -> Hook:
     dialect = _DIALECTS.get(engine.dialect.name)
     if dialect is None:
         raise RewriteError(f"{engine.dialect.name} cannot be hooked. Supported: {', '.join(sorted(_DIALECTS))}")
     if engine.dialect.is_async:
-        raise RewriteError(f"the asynchronous driver {engine.dialect.driver} cannot be hooked yet: use a synchronous one")
+        raise RewriteError(f"the driver {engine.dialect.driver} is asynchronous and cannot be hooked yet")
     driver = driver_of(engine.dialect.driver)
+    schemas = Schemas(policy, dialect, driver, is_per_connection=_is_in_memory(engine))
     return Hook(
-        policy=policy,
-        driver=driver,
-        schemas=Schemas(policy, dialect, driver),
+        schemas,
+        driver,
         principals=Principals(policy, principal),
-        reporter=reporter,
+        reporter=reports.reporter,
+        source=reports.source,
     )
+
+
+def _is_in_memory(engine: Engine) -> bool:
+    """Whether each connection may have a database of its own."""
+    database = engine.url.database or ""
+    return engine.dialect.name in ("sqlite", "duckdb") and ("memory" in str(engine.url) or not database)

@@ -1,26 +1,28 @@
-"""The gate between an engine's statements and its driver: who asks, what may be seen, what text runs, what is recorded."""
+"""The gate between an engine's statements and its driver: who asks, what may be seen, what runs, what is recorded."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from masking import Policy, PolicyError, session_secrets
-from masking.access import NOBODY, Access
+from masking import NOBODY, Access, ColumnName, PolicyError, session_secrets
 from rewriter.errors import Reason, StatementRefused, UnknownRelation
 from rewriter.guards import Driver
-from rewriter.prepared import Aftermath, Prepared, Safe
+from rewriter.prepared import Aftermath, Batch, Prepared, Safe
 from rewriter.principals import Principals, Who
 from rewriter.protocols import AccessSource
 from rewriter.reveals import NOTHING, Allowance, Reporter, allowance
 from rewriter.rewrite import Rewritten, rewrite_bound
 from rewriter.row_count import count_rows
 from rewriter.schemas import Schemas, View, without_tables
-from rewriter.statement import StatementKind, fingerprint, read_statement, without_literals
+from rewriter.statement import StatementKind, read_statement
 from rewriter.trailing_comment import split_comment
+from rewriter.trust import Trust
 
 _Result = TypeVar("_Result")
+
+_MOST_REMEMBERED = 4096
 
 _INTERNAL: ContextVar[bool] = ContextVar("unmask_internal", default=False)
 
@@ -45,23 +47,32 @@ class _Ask:
     is_formatted: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lane:
+    """Statements that are rewritten alike: for the same columns, driver rules and standing. Compared by identity."""
+
+    allowed: Allowance
+    is_formatted: bool
+    is_owner: bool
+
+
 class Hook:
     """Everything that one hooked engine knows. Implements `rewriter.guards.gate.Gate`."""
 
     def __init__(
-        self, *, policy: Policy, driver: Driver, schemas: Schemas, principals: Principals, reporter: Reporter
+        self, schemas: Schemas, driver: Driver, *, principals: Principals, reporter: Reporter, source: AccessSource | None
     ) -> None:
-        self.policy = policy
-        self.driver = driver
         self.schemas = schemas
+        self.driver = driver
         self.principals = principals
-        self.reporter = reporter
-        self.source: AccessSource | None = None
-        self.is_active = True
-        self._secrets = session_secrets(policy, schemas.dialect)
+        self._reporter = reporter
+        self._source = source
+        self._trust = Trust(reporter, schemas.dialect)
+        self._is_active = True
+        self._secrets = session_secrets(schemas.policy, schemas.dialect)
         self._classes: dict[tuple[type, type], type] = {}
-        self._allowances: dict[Hashable, Allowance] = {}
-        self._last: dict[Who, tuple[Access, Allowance]] = {}
+        self._lanes: dict[tuple[Allowance, bool, bool], _Lane] = {}
+        self._last: dict[tuple[Who, bool], tuple[Access, _Lane]] = {}
 
     # The dialect's side.
 
@@ -69,7 +80,7 @@ class Hook:
         """The text to run in place of `text`, for the principal that the options or the context name."""
         if type(text) is Safe:
             return text
-        return self._pass(_Ask(text, cursor.connection, self.principals.current(options), is_formatted))
+        return self._pass(text, cursor.connection, self.principals.current(options), is_formatted)
 
     def guard(self, connection: Any) -> Any:
         """A new connection of the driver, guarded, its session prepared for the policy's masks."""
@@ -77,24 +88,36 @@ class Hook:
         self.driver.keep_secrets(guarded, self._secrets)
         return guarded
 
+    def retire(self) -> None:
+        """From now on, statements pass as they are."""
+        self._is_active = False
+        # Without a view that holds, none is looked up in: every statement comes to where `_is_active` is asked.
+        self.schemas.refresh()
+
+    def explain(self, text: str, connection: Any, who: Who) -> Rewritten:
+        """How `text` would run for `who`; nothing runs and nothing is recorded."""
+        _, lane = self._access(who, is_formatted=False)
+        view = self.schemas.known(connection) or self.schemas.load(connection)
+        return self._rewritten(_Ask(text, connection, who, is_formatted=False), view, lane.allowed)
+
     # The guards' side.
 
     def admit(self, connection: object, text: str, *, is_formatted: bool) -> Safe:
         """As `Gate.admit`."""
-        return self._pass(_Ask(text, connection, self.principals.current(), is_formatted))
+        return self._pass(text, connection, self.principals.current(), is_formatted)
 
     def allow_raw(self, operation: str) -> None:
         """As `Gate.allow_raw`."""
-        if not self.is_active or _INTERNAL.get():
+        if not self._is_active or _INTERNAL.get():
             return
         who = self.principals.current()
-        if who.is_trusted:
-            return
-        refusal = StatementRefused(
-            Reason.RAW_ACCESS, f"{operation} goes around the rewriter; only the policy's trusted principals may use it."
-        )
-        self.reporter.refused(who.principal, refusal)
-        raise refusal
+        if not who.is_trusted:
+            refusal = StatementRefused(
+                Reason.RAW_ACCESS,
+                f"{operation} goes around the rewriter; only the policy's trusted principals may use it.",
+            )
+            self._reporter.refused(who.principal, refusal)
+            raise refusal
 
     def run(self, cursor: Any, query: Safe, call: Callable[[], _Result]) -> _Result:
         """As `Gate.run`."""
@@ -109,23 +132,24 @@ class Hook:
                 raise
         else:
             if after.record is not None:
-                record = after.record
-                count_rows(cursor, lambda count: self.reporter.rows(record, count))
+                count_rows(cursor, lambda count: self.counted(query, count))
             return result
         finally:
-            self._settle(cursor, after)
+            if after.is_schema_change:
+                self.schemas.changed(cursor.connection)
+            elif after.is_transaction:
+                self.schemas.settled(cursor.connection, is_end=False)
         # Raised outside the handler: as its context, the driver's own error would carry the cells along.
         raise clean
 
-    def _settle(self, cursor: Any, after: Aftermath) -> None:
-        if after.is_schema_change:
-            self.schemas.changed(cursor.connection)
-        elif after.ends_transaction:
-            self.schemas.settled(cursor.connection)
+    def counted(self, query: Safe, count: int) -> None:
+        """As `Gate.counted`."""
+        if query.aftermath is not None and query.aftermath.record is not None:
+            self._reporter.rows(query.aftermath.record, count)
 
     def transaction_ended(self, connection: object) -> None:
         """As `Gate.transaction_ended`."""
-        self.schemas.settled(connection)
+        self.schemas.settled(connection, is_end=True)
 
     def derived(self, mixin: type, base: type) -> type:
         """As `Gate.derived`."""
@@ -136,51 +160,51 @@ class Hook:
             base = plain
         found = self._classes.get((mixin, base))
         if found is None:
-            namespace = {"gate": self, "unmask_base": base}
             bases = (mixin,) if issubclass(mixin, base) else (mixin, base)
-            found = self._classes[mixin, base] = type(base.__name__, bases, namespace)
+            found = type(base.__name__, bases, {"gate": self, "unmask_base": base})
+            self._classes[mixin, base] = found
         return found
-
-    def retire(self) -> None:
-        """From now on, statements pass as they are."""
-        self.is_active = False
-        # Without a view that holds, none is looked up in: every statement comes to where `is_active` is asked.
-        self.schemas.refresh()
 
     # The way of a statement.
 
-    def _pass(self, ask: _Ask) -> Safe:
-        if ask.who.is_trusted:
-            return self._trusted(ask)
-        access, allowed = self._access(ask.who)
-        view = self.schemas.known(ask.connection)
-        if view is not None:
-            prepared = view.statements.get(_lane(ask, allowed), ask.text)
-            if prepared is not None and not prepared.revealed:
+    def _pass(self, text: str, connection: Any, who: Who, is_formatted: bool) -> Safe:  # noqa: FBT001 -- once per statement: keywords cost
+        if not who.is_trusted and (view := self.schemas.known(connection)) is not None:
+            _, lane = self._access(who, is_formatted=is_formatted)
+            prepared = view.statements.get(lane, text)
+            if prepared is not None and not prepared.rewritten.revealed:
                 return prepared.sql
-        return self._pass_slowly(ask, access, allowed)
+        return self._pass_slowly(_Ask(text, connection, who, is_formatted))
 
-    def _pass_slowly(self, ask: _Ask, access: Access, allowed: Allowance) -> Safe:
-        if not self.is_active or _INTERNAL.get():
+    def _pass_slowly(self, ask: _Ask) -> Safe:
+        if not self._is_active or _INTERNAL.get():
             return Safe.of(ask.text)
+        if ask.who.is_trusted:
+            trusted = self._trust.statement(ask.text, ask.who, is_formatted=ask.is_formatted)
+            if trusted is not None:
+                return trusted
+            # Fail closed: what cannot be recorded is masked, as for an owner.
+            ask = replace(ask, who=Who(ask.who.principal, ask.who.groups, is_owner=True))
         try:
-            return self._judged(ask, access, allowed)
+            return self._judged(ask)
         except StatementRefused as refusal:
-            self.reporter.refused(ask.who.principal, refusal)
+            self._reporter.refused(ask.who.principal, refusal)
             raise
 
-    def _judged(self, ask: _Ask, access: Access, allowed: Allowance) -> Safe:
+    def _judged(self, ask: _Ask) -> Safe:
         view = self.schemas.known(ask.connection)
         if view is None:
             if (free := self._free_of_tables(ask)) is not None:
                 return free
             view = self.schemas.load(ask.connection)
-        prepared = self._prepared(ask, view, allowed)
-        if not prepared.revealed:
+        access, lane = self._access(ask.who, is_formatted=ask.is_formatted)
+        if type(ask.text) is Batch and self._prepared(replace(ask, text=ask.text.template), view, lane).is_inert:
+            return Safe.of(ask.text)
+        prepared = self._prepared(ask, view, lane)
+        if not prepared.rewritten.revealed:
             return prepared.sql
-        record = self.reporter.revealed(ask.who, access, prepared.rewritten, view.catalog.database)
+        record = self._reporter.revealed(ask.who, access, prepared.rewritten, database=view.catalog.database)
         if record is None:
-            return self._prepared(ask, view, NOTHING).sql
+            return self._prepared(ask, view, self._lane(NOTHING, ask.who, is_formatted=ask.is_formatted)).sql
         return Safe.of(prepared.sql, Aftermath(is_sensitive=True, record=record))
 
     def _free_of_tables(self, ask: _Ask) -> Safe | None:
@@ -188,18 +212,17 @@ class Hook:
         statement = read_statement(ask.text, self.schemas.dialect, is_percent_doubled=ask.is_formatted)
         if statement.kind not in (StatementKind.TRANSACTION, StatementKind.SESSION):
             return None
-        return Safe.of(ask.text, Aftermath(ends_transaction=True))
+        return Safe.of(ask.text, Aftermath(is_transaction=True))
 
-    def _prepared(self, ask: _Ask, view: View, allowed: Allowance) -> Prepared:
-        lane = _lane(ask, allowed)
+    def _prepared(self, ask: _Ask, view: View, lane: _Lane) -> Prepared:
         prepared = view.statements.get(lane, ask.text)
         if prepared is not None:
             return prepared
         text, comment = split_comment(ask.text, is_formatted=ask.is_formatted)
         prepared = view.statements.get(lane, text) if comment else None
         if prepared is None:
-            rewritten = self._rewritten(replace(ask, text=text), view, allowed)
-            prepared = Prepared(Safe.of(rewritten.sql, _aftermath(rewritten)), rewritten, rewritten.revealed)
+            rewritten = self._rewritten(replace(ask, text=text), view, lane.allowed)
+            prepared = Prepared.of(rewritten, _aftermath(rewritten))
             view.statements.put(lane, text, prepared)
         if not comment:
             return prepared
@@ -213,6 +236,8 @@ class Hook:
             with self.driver.unguarded(ask.connection) as cursor:
                 cursor.execute(unknown.probe)
                 cursor.fetchall()
+        # It does know one: our schema is out of date.
+        self.schemas.refresh()
         return self._in_view(ask, self.schemas.load(ask.connection), allowed)
 
     def _in_view(self, ask: _Ask, view: View, allowed: Allowance) -> Rewritten:
@@ -223,7 +248,7 @@ class Hook:
                 raise
             return self._before_tables(ask, view, error)
 
-        def rewritten(columns: frozenset[Any]) -> Rewritten:
+        def rewritten(columns: frozenset[ColumnName]) -> Rewritten:
             return rewrite_bound(
                 ask.text,
                 binding,
@@ -239,72 +264,38 @@ class Hook:
     @staticmethod
     def _before_tables(ask: _Ask, view: View, error: PolicyError) -> Rewritten:
         """An owner creates the tables that the policy names; until they are there, nothing that reads a table runs."""
+        binding = without_tables(view.catalog)
         try:
-            return rewrite_bound(
-                ask.text, without_tables(view.catalog), is_percent_doubled=ask.is_formatted, is_owner=True
-            )
+            return rewrite_bound(ask.text, binding, is_percent_doubled=ask.is_formatted, is_owner=True)
         except UnknownRelation:
             raise error from None
 
-    def _trusted(self, ask: _Ask) -> Safe:
-        if not self.is_active or _INTERNAL.get():
-            return Safe.of(ask.text)
-        try:
-            statement = read_statement(ask.text, self.schemas.dialect, is_percent_doubled=ask.is_formatted)
-        except StatementRefused:
-            is_recorded, kind = self.reporter.trusted(ask.who, "", ""), None
-        else:
-            is_recorded = self.reporter.trusted(ask.who, fingerprint(statement), without_literals(statement))
-            kind = statement.kind
-        if not is_recorded:
-            # Fail closed: what cannot be recorded is masked, as for an owner.
-            lesser = Who(ask.who.principal, ask.who.groups, is_owner=True)
-            return self._pass(_Ask(ask.text, ask.connection, lesser, ask.is_formatted))
-        is_harmless = kind in (StatementKind.SELECT, StatementKind.WRITE, StatementKind.TRANSACTION)
-        return Safe.of(
-            ask.text,
-            Aftermath(is_schema_change=not is_harmless, ends_transaction=kind is StatementKind.TRANSACTION),
-        )
-
-    def _access(self, who: Who) -> tuple[Access, Allowance]:
-        if self.source is None or who.principal is None:
-            return NOBODY, NOTHING
-        access = self.source.access(who.principal, who.groups)
-        last = self._last.get(who)
+    def _access(self, who: Who, *, is_formatted: bool) -> tuple[Access, _Lane]:
+        access = NOBODY
+        if self._source is not None and who.principal is not None:
+            access = self._source.access(who.principal, who.groups)
+        last = self._last.get((who, is_formatted))
         if last is not None and last[0] is access:
             return last
-        fresh = allowance(access)
-        content = (fresh.columns, fresh.statements)
-        if content == (NOTHING.columns, NOTHING.statements):
-            fresh = NOTHING
-        if len(self._allowances) >= _MOST_REMEMBERED:
-            self._allowances.clear()
+        lane = self._lane(NOTHING if access is NOBODY else allowance(access), who, is_formatted=is_formatted)
         if len(self._last) >= _MOST_REMEMBERED:
             self._last.clear()
-        fresh = self._allowances.setdefault(content, fresh) if fresh is not NOTHING else fresh
-        self._last[who] = (access, fresh)
-        return access, fresh
+        self._last[who, is_formatted] = (access, lane)
+        return access, lane
 
-    def explain(self, ask_text: str, connection: Any, who: Who) -> Rewritten:
-        """How `ask_text` would run for `who`; nothing runs and nothing is recorded."""
-        ask = _Ask(ask_text, connection, who, is_formatted=False)
-        _, allowed = self._access(who)
-        view = self.schemas.known(connection) or self.schemas.load(connection)
-        return self._rewritten(ask, view, allowed)
-
-
-_MOST_REMEMBERED = 4096
+    def _lane(self, allowed: Allowance, who: Who, *, is_formatted: bool) -> _Lane:
+        key = (allowed, is_formatted, who.is_owner)
+        found = self._lanes.get(key)
+        if found is None:
+            if len(self._lanes) >= _MOST_REMEMBERED:
+                self._lanes.clear()
+            found = self._lanes.setdefault(key, _Lane(*key))
+        return found
 
 
-def _lane(ask: _Ask, allowed: Allowance) -> Hashable:
-    return (allowed, ask.is_formatted, ask.who.is_owner)
-
-
-def _aftermath(rewritten: Rewritten) -> Aftermath | None:
-    after = Aftermath(
+def _aftermath(rewritten: Rewritten) -> Aftermath:
+    return Aftermath(
         is_sensitive=bool(rewritten.tables),
         is_schema_change=rewritten.kind is StatementKind.DDL,
-        ends_transaction=rewritten.kind is StatementKind.TRANSACTION,
+        is_transaction=rewritten.kind is StatementKind.TRANSACTION,
     )
-    return None if after == Aftermath() else after
-

@@ -71,7 +71,8 @@ def _before_statement(state: ORMExecuteState) -> None:
         return
     if state.is_relationship_load or state.is_column_load:
         # In the midst of another load nothing may be expired: it is done before the next statement of the session.
-        if watch.who != watch.current({**watch.options, **state.execution_options}):
+        who = watch.current({**watch.options, **state.execution_options})
+        if watch.who is not None and watch.who.name != who.name:
             watch.who = None
         return
     _serve(session, state.execution_options)
@@ -80,7 +81,7 @@ def _before_statement(state: ORMExecuteState) -> None:
 def _serve(session: Session, options: Mapping[str, object]) -> None:
     watch: _Watch = session.info[_KEY]
     who = watch.current({**watch.options, **options})
-    if who != watch.who:
+    if watch.who is None or who.name != watch.who.name:
         _forget(session)
         watch.who = who
 

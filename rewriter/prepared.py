@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-from masking.names import ColumnName
 from rewriter.rewrite import Rewritten
 
 
@@ -12,12 +11,12 @@ class Aftermath:
     """What is left to do once a statement ran.
 
     `is_sensitive`: its errors may carry raw cells. `is_schema_change`: what is known of the schema is out of date.
-    `ends_transaction`: so is what was learnt inside the transaction. `record`: the record that waits for its row count.
+    `is_transaction`: it may have undone such a change. `record`: the record that waits for its row count.
     """
 
     is_sensitive: bool = False
     is_schema_change: bool = False
-    ends_transaction: bool = False
+    is_transaction: bool = False
     record: str | None = None
 
 
@@ -35,10 +34,33 @@ class Safe(str):
         return safe
 
 
+class Batch(str):
+    """An INSERT of many rows that SQLAlchemy composed of `template`, the same INSERT of one row."""
+
+    __slots__ = ("template",)
+    template: str
+
+    @classmethod
+    def of(cls, text: str, template: str) -> Self:
+        """`text`, marked; any edit gives a plain `str` again."""
+        batch = cls(text)
+        batch.template = template
+        return batch
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One statement's text as one set of grants lets it run; `revealed` is what has to be recorded first."""
+    """One statement's text as one set of grants lets it run."""
 
     sql: Safe
     rewritten: Rewritten
-    revealed: frozenset[ColumnName]
+
+    @classmethod
+    def of(cls, rewritten: Rewritten, aftermath: Aftermath) -> Self:
+        """What `rewritten` says, ready for the driver."""
+        return cls(Safe.of(rewritten.sql, None if aftermath == Aftermath() else aftermath), rewritten)
+
+    @property
+    def is_inert(self) -> bool:
+        """Whether the text stays as it is, has no aftermath, and reads nothing sensitive."""
+        return self.sql.aftermath is None and self.rewritten.is_unchanged

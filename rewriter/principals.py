@@ -8,32 +8,34 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from masking.names import Principal
-from masking import Policy
+from masking import Policy, Principal
+
+_Acting = tuple[Principal, frozenset[str]]
+"""A principal as the application names it, with the groups that the application vouches for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acting:
-    """A principal as the application names it, with the groups that the application vouches for."""
-
-    principal: Principal
-    groups: frozenset[str] = field(default=frozenset())
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Who:
-    """A resolved principal: the groups of policy and application together, and its standing under the policy."""
+    """A resolved principal: the groups of policy and application together, and its standing under the policy.
+
+    Compared by identity, so that it is a cheap key; `name` compares by content.
+    """
 
     principal: Principal | None
     groups: frozenset[str] = field(default=frozenset())
     is_owner: bool = False
     is_trusted: bool = False
 
+    @property
+    def name(self) -> tuple[Principal | None, frozenset[str]]:
+        """What makes two of them the same principal."""
+        return (self.principal, self.groups)
+
 
 ANYONE = Who(None)
 """Nobody in particular: no grants, no standing."""
 
-_ACTING: ContextVar[Acting | None] = ContextVar("unmask_acting", default=None)
+_ACTING: ContextVar[_Acting | None] = ContextVar("unmask_acting", default=None)
 
 
 @contextmanager
@@ -44,7 +46,7 @@ def acting_as(principal: str, *, groups: Iterable[str] = ()) -> Iterator[None]:
     """
     if not principal:
         raise ValueError("acting_as() needs a principal; leave it out for statements that run for nobody")
-    token = _ACTING.set(Acting(Principal(principal), frozenset(groups)))
+    token = _ACTING.set((Principal(principal), frozenset(groups)))
     try:
         yield
     finally:
@@ -61,7 +63,7 @@ class Principals:
     def __init__(self, policy: Policy, source: Callable[[], str | None] | None) -> None:
         self._policy = policy
         self._source = source
-        self._known: dict[Acting, Who] = {}
+        self._known: dict[_Acting, Who] = {}
 
     def current(self, options: Mapping[str, object] | None = None) -> Who:
         """The principal of the statement that is about to run, whose execution options are `options`."""
@@ -73,25 +75,25 @@ class Principals:
             answer = self._source() if self._source is not None else None
             if not answer:
                 return ANYONE
-            acting = Acting(Principal(answer))
+            acting = (Principal(answer), frozenset())
         return self._known.get(acting) or self._learnt(acting)
 
     @staticmethod
-    def _named(principal: object, acting: Acting | None) -> Acting:
+    def _named(principal: object, acting: _Acting | None) -> _Acting:
         if not isinstance(principal, str) or not principal:
             raise TypeError(f"the execution option principal= takes a non-empty str, not {type(principal).__name__}")
         # Groups belong to the principal that they were given with: another one must not inherit them.
-        groups = acting.groups if acting is not None and acting.principal == principal else frozenset()
-        return Acting(Principal(principal), groups)
+        groups = acting[1] if acting is not None and acting[0] == principal else frozenset[str]()
+        return (Principal(principal), groups)
 
-    def _learnt(self, acting: Acting) -> Who:
+    def _learnt(self, acting: _Acting) -> Who:
         if len(self._known) >= self._MOST_KNOWN:
             self._known.clear()
+        principal, groups = acting
         who = Who(
-            acting.principal,
-            frozenset(self._policy.groups_of(acting.principal)) | acting.groups,
-            self._policy.is_owner(acting.principal),
-            self._policy.is_trusted(acting.principal),
+            principal,
+            self._policy.groups_of(principal) | groups,
+            is_owner=self._policy.is_owner(principal),
+            is_trusted=self._policy.is_trusted(principal),
         )
-        self._known[acting] = who
-        return who
+        return self._known.setdefault(acting, who)

@@ -4,12 +4,10 @@ import logging
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
-from masking.access import Access, Permit, Reveal
-from masking.names import ColumnName, Principal
+from masking import Access, ColumnName, Fingerprint, Permit, Principal, Reveal
 from rewriter.errors import StatementRefused
 from rewriter.principals import Who
 from rewriter.protocols import Recorder
@@ -18,12 +16,11 @@ from rewriter.rewrite import Rewritten
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Allowance:
     """The part of an access that decides how text is rewritten: equal for all who may see the same.
 
-    `columns`: in any statement. `statements`: (fingerprint, columns) in that statement only. Compared by identity: the
-    hook keeps one object for each distinct content, so that it is a cheap key.
+    `columns`: in any statement. `statements`: (fingerprint, columns) in that statement only.
     """
 
     columns: frozenset[ColumnName] = frozenset()
@@ -83,27 +80,34 @@ class Reporter:
         self._place = place
         self._host = socket.gethostname()
 
-    def revealed(self, who: Who, access: Access, rewritten: Rewritten, database: str) -> str | None:
+    def revealed(self, who: Who, access: Access, rewritten: Rewritten, *, database: str) -> str | None:
         """The id of the record of this reveal; None where it could not be made, so nothing may be revealed."""
         at = datetime.now(UTC)
         permits = permits_used(access, rewritten, at)
         if self._recorder is None or permits is None or who.principal is None:
             return None
-        reveal = Reveal(
-            principal=who.principal,
+        reveal = self._reveal(who, rewritten.fingerprint, rewritten.statement, permits=permits, at=at)
+        columns = tuple(sorted(rewritten.revealed))
+        reveal = replace(reveal, database=database, tables=rewritten.tables, columns=columns)
+        return self._recorded(self._recorder, reveal)
+
+    def _reveal(
+        self, who: Who, fingerprint: Fingerprint, statement: str, *, permits: tuple[Permit, ...], at: datetime
+    ) -> Reveal:
+        return Reveal(
+            principal=who.principal or Principal(""),
             groups=tuple(sorted(who.groups)),
             client=f"{self._host}:{os.getpid()}",
             environment=self._place.environment,
-            database=database,
-            tables=rewritten.tables,
-            columns=tuple(sorted(rewritten.revealed)),
+            database="",
+            tables=(),
+            columns=(),
             permits=permits,
-            fingerprint=rewritten.fingerprint,
-            statement=rewritten.statement,
+            fingerprint=fingerprint,
+            statement=statement,
             policy_version=self._place.policy_version,
             at=at,
         )
-        return self._recorded(self._recorder, reveal)
 
     @staticmethod
     def _recorded(recorder: Recorder, reveal: Reveal) -> str | None:
@@ -119,25 +123,12 @@ class Reporter:
             )
             return None
 
-    def trusted(self, who: Who, fingerprint: Any, statement: str) -> bool:
+    def trusted(self, who: Who, fingerprint: Fingerprint, statement: str) -> bool:
         """Whether the statement of a trusted principal is recorded, or nothing records at all."""
-        if self._recorder is None or who.principal is None:
+        if self._recorder is None:
             return True
         permit = Permit(grant="trusted", columns=frozenset(), reason="the policy trusts this principal")
-        reveal = Reveal(
-            principal=who.principal,
-            groups=tuple(sorted(who.groups)),
-            client=f"{self._host}:{os.getpid()}",
-            environment=self._place.environment,
-            database="",
-            tables=(),
-            columns=(),
-            permits=(permit,),
-            fingerprint=fingerprint,
-            statement=statement,
-            policy_version=self._place.policy_version,
-            at=datetime.now(UTC),
-        )
+        reveal = self._reveal(who, fingerprint, statement, permits=(permit,), at=datetime.now(UTC))
         return self._recorded(self._recorder, reveal) is not None
 
     def refused(self, principal: Principal | None, refusal: StatementRefused) -> None:

@@ -4,6 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 
+_UNKNOWN = 2**63
+"""PyMySQL's unbuffered cursors say 2**64 - 1 for "not known yet"."""
+
+
+def _is_server_side(cursor: Any) -> bool:
+    """Whether the rows are still on the server: psycopg's and psycopg2's named cursors."""
+    return getattr(cursor, "name", None) is not None
+
+
 def count_rows(cursor: Any, report: Callable[[int], None]) -> None:
     """Call `report` once with the number of rows fetched: at once where the driver knows it, else at the end.
 
@@ -11,7 +20,7 @@ def count_rows(cursor: Any, report: Callable[[int], None]) -> None:
     attributes of this one object, so that other cursors do not pay for it.
     """
     known = getattr(cursor, "rowcount", -1)
-    if isinstance(known, int) and known >= 0 and cursor.description is not None:
+    if isinstance(known, int) and 0 <= known < _UNKNOWN and not _is_server_side(cursor):
         report(known)
         return
     _Count(cursor, report)

@@ -1,35 +1,44 @@
 """Which schema, with the policy bound to it, holds for a connection: one shared by all, private ones where they differ.
 
 A connection that changed the schema sees its own change before anyone else does, and one with temporary tables sees
-tables that nobody else has: a name resolved there must not be believed elsewhere.
+tables that nobody else has: a name resolved there must not be believed elsewhere. What other processes change is
+noticed by the schema's stamp, which is read again once in a while.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Any
 
-from masking.names import Principal
-from masking import Policy
-from masking.types import Dialect
+from masking import Dialect, Policy, Principal
 from rewriter.binding import Binding, bind
-from rewriter.catalog import load_catalog
+from rewriter.catalog import catalog_stamp, load_catalog
 from rewriter.guards import Driver
 from rewriter.schema import Catalog
 from rewriter.statement_cache import StatementCache
 
 _SHARED_BYTES = 8 * 1024 * 1024
-_PRIVATE_BYTES = 512 * 1024
+_PRIVATE_BYTES = 1024 * 1024
 _MOST_BINDINGS = 256
 
+_LEASE = 2.0
+"""Seconds for which a schema is believed before its stamp is read again."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_MOST_OF_TIME = 0.01
+"""The share of time that reading stamps may take: where a stamp is slow, the lease grows."""
+
+
+@dataclass(slots=True, kw_only=True)
 class View:
     """A schema as some connections see it, and every statement that was rewritten for it.
 
-    `generation`: it holds while `Schemas.generation` is the same. `bindings`: by principal, where masks depend on one.
+    `generation`: it holds while `Schemas.generation` is the same, and until `fresh_until` without a look at its stamp.
+    `bindings`: by principal, where masks depend on one.
     """
 
     generation: int
+    fresh_until: float
+    stamp: str
     catalog: Catalog
     statements: StatementCache
     bindings: dict[Hashable, Binding] = field(default_factory=dict)
@@ -51,53 +60,83 @@ class _ConnectionState:
 class Schemas:
     """Loads schemas when they are first needed, on the connection that needs them."""
 
-    def __init__(self, policy: Policy, dialect: Dialect, driver: Driver) -> None:
-        self.generation = 0
+    def __init__(self, policy: Policy, dialect: Dialect, driver: Driver, *, is_per_connection: bool) -> None:
+        """`is_per_connection`: each connection has a database of its own, in memory, so that nothing is shared."""
         self.policy = policy
         self.dialect = dialect
-        self.driver = driver
-        self.has_private = False
-        self.shared: View | None = None
+        self.clock: Callable[[], float] = monotonic
+        self._driver = driver
+        self._generation = 0
+        self._is_per_connection = self._has_private = is_per_connection
+        self._shared: View | None = None
 
     def known(self, connection: Any) -> View | None:
         """The view of `connection`, if it is loaded and still holds."""
-        view = self.shared
-        if self.has_private and (state := _state(connection)).is_private:
+        view = self._shared
+        if self._has_private and (state := self._state(connection)).is_private:
             view = state.view
-        return view if view is not None and view.generation == self.generation else None
+        if view is None or view.generation != self._generation or view.fresh_until < self.clock():
+            return None
+        return view
 
     def load(self, connection: Any) -> View:
-        """The view of `connection`, read from the database on that very connection."""
+        """The view of `connection`, read from the database on that very connection.
+
+        What is there already is kept, with all that was rewritten for it, where the schema turns out to be the same.
+        """
+        state = self._state(connection)
+        before = state.view if state.is_private else self._shared
+        if before is not None and before.generation == self._generation:
+            # Only this thread looks; for the others the view holds meanwhile.
+            before.fresh_until = self.clock() + _LEASE
         # Read before the schema is: a change made meanwhile leaves this view out of date from the start.
-        generation = self.generation
-        with self.driver.unguarded(connection) as cursor:
-            catalog = load_catalog(cursor, self.dialect)
-        state = _state(connection)
-        state.is_private = state.is_dirty or any(relation.is_temporary for relation in catalog.relations.values())
-        size = _PRIVATE_BYTES if state.is_private else _SHARED_BYTES
-        view = View(generation=generation, catalog=catalog, statements=StatementCache(size))
+        generation = self._generation
+        view = self._read(connection, None if state.is_dirty else before)
+        view.generation = generation
+        state.is_private = self._is_per_connection or state.is_dirty or _has_temporary(view.catalog)
         if state.is_private:
-            self.has_private, state.view = True, view
+            self._has_private, state.view = True, view
         else:
-            self.shared, state.view = view, None
+            self._shared, state.view = view, None
         return view
+
+    def _read(self, connection: Any, before: View | None) -> View:
+        start = self.clock()
+        with self._driver.unguarded(connection) as cursor:
+            stamp = catalog_stamp(cursor, self.dialect)
+            end = self.clock()
+            fresh_until = end + max(_LEASE, (end - start) / _MOST_OF_TIME)
+            if before is not None and before.stamp == stamp:
+                return replace(before, fresh_until=fresh_until)
+            catalog = load_catalog(cursor, self.dialect)
+        if before is not None and before.catalog.version == catalog.version:
+            return replace(before, fresh_until=fresh_until, stamp=stamp)
+        size = _PRIVATE_BYTES if self._state(connection).is_private else _SHARED_BYTES
+        return View(
+            generation=self._generation,
+            fresh_until=fresh_until,
+            stamp=stamp,
+            catalog=catalog,
+            statements=StatementCache(size),
+        )
 
     def changed(self, connection: Any) -> None:
         """`connection` changed the schema: it sees that at once, the others when its transaction ends."""
-        self.generation += 1
-        self.has_private = True
-        state = _state(connection)
-        state.is_private, state.is_dirty, state.view = True, True, None
+        self._generation += 1
+        self._has_private = True
+        state = self._state(connection)
+        state.is_private = state.is_dirty = True
 
-    def settled(self, connection: Any) -> None:
-        """A transaction ended on `connection`: what it changed in the schema holds for all now, or for nobody."""
-        if self.has_private and (state := _state(connection)).is_dirty:
-            self.generation += 1
-            state.is_dirty, state.view = False, None
+    def settled(self, connection: Any, *, is_end: bool) -> None:
+        """A transaction ended on `connection`, or a part of it: what it had changed may hold for all, or for nobody."""
+        if self._has_private and (state := self._state(connection)).is_dirty:
+            self._generation += 1
+            state.is_dirty = not is_end
 
     def refresh(self) -> None:
         """Have every schema read again when next needed."""
-        self.generation += 1
+        self._generation += 1
+        self._shared = None
 
     def binding(self, view: View, principal: Principal | None) -> Binding:
         """The policy bound to the schema of `view`.
@@ -113,18 +152,21 @@ class Schemas:
             found = view.bindings[key] = bind(self.policy, view.catalog, key)
         return found
 
+    def _state(self, connection: Any) -> _ConnectionState:
+        state: _ConnectionState | None = getattr(connection, "unmask_state", None)
+        if state is None:
+            state = _ConnectionState(is_private=self._is_per_connection)
+            try:
+                connection.unmask_state = state
+            except AttributeError:
+                # A connection from before `install`, without a guard: it has no place to remember anything, and may be
+                # one that changed the schema, so nothing but what is read on it now holds for it.
+                state.is_private = state.is_dirty = True
+        return state
 
-def _state(connection: Any) -> _ConnectionState:
-    state: _ConnectionState | None = getattr(connection, "unmask_state", None)
-    if state is None:
-        state = _ConnectionState()
-        try:
-            connection.unmask_state = state
-        except AttributeError:
-            # A connection from before `install`, without a guard: it has no place to remember anything, and may be
-            # one that changed the schema, so nothing but what is read on it now holds for it.
-            state.is_private = state.is_dirty = True
-    return state
+
+def _has_temporary(catalog: Catalog) -> bool:
+    return any(relation.is_temporary for relation in catalog.relations.values())
 
 
 def without_tables(catalog: Catalog) -> Binding:

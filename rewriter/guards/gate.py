@@ -48,6 +48,10 @@ class Gate(Protocol):
         """Call the driver, withhold raw cells from its errors, and see to the statement's aftermath."""
         ...
 
+    def counted(self, query: Safe, count: int) -> None:
+        """`count` rows of `query` were fetched: for drivers that fetch without a cursor's own methods."""
+        ...
+
     def transaction_ended(self, connection: object) -> None:
         """What was learnt of the schema inside the transaction no longer holds."""
         ...

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import psycopg
@@ -49,12 +50,14 @@ class GuardedCursor:
     def stream(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102
         safe = _admitted(self, query, is_formatted=params is not None)
         rows: Any = super().stream(safe, params, **options)  # type: ignore[misc]
-        while True:
-            try:
-                row = self.gate.run(self, safe, lambda: next(rows))
-            except StopIteration:
-                return
-            yield row
+        bare = Safe.of(safe, safe.aftermath and replace(safe.aftermath, record=None))
+        count = 0
+        try:
+            while (row := self.gate.run(self, bare, lambda: next(rows, None))) is not None:
+                count += 1
+                yield row
+        finally:
+            self.gate.counted(safe, count)
 
     def copy(self, statement: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102
         self.gate.allow_raw("COPY")
@@ -99,7 +102,9 @@ class GuardedConnection(psycopg.Connection[Any]):
             with super().transaction(*args, **kwargs) as transaction:  # type: ignore[misc]
                 yield transaction
         finally:
-            self.gate.transaction_ended(self)
+            # A nested one is a savepoint.
+            if self.info.transaction_status != TransactionStatus.INTRANS:
+                self.gate.transaction_ended(self)
 
     @contextmanager
     def pipeline(self) -> Iterator[Any]:
