@@ -48,7 +48,7 @@ _ROW_FUNCTIONS = frozenset({"coalesce", "nullif", "greatest", "least", "cast", "
 _GRAMMAR_CALLS: dict[Dialect, frozenset[str]] = {
     "postgresql": frozenset({"position", "substring", "overlay", "trim", "xmlelement", "xmlforest", "xmlconcat", "xmlparse",
         "xmlattributes", "xmlserialize", "xmlroot", "xmlpi", "xmlexists", "xmltable", "json_table", "json_value", "json_query", "json_exists",
-        "json_object", "json_array", "json_objectagg", "json_arrayagg", "json_scalar", "json_serialize", "json", "treat", "collation", "normalize", "grouping", "row"}),
+        "json_object", "json_array", "json_objectagg", "json_arrayagg", "json_scalar", "json_serialize", "json", "treat", "collation", "normalize", "grouping", "row", "current_setting"}),
     "mysql": frozenset({"convert", "position", "substring", "substr", "trim", "char", "match", "against", "values", "json_table", "interval", "row", "if", "timestampadd", "timestampdiff", "get_format", "weight_string", "replace", "mid"}),
     "sqlite": frozenset({"raise", "match"}),
     "duckdb": frozenset({"try_cast", "trim", "position", "substring", "overlay", "columns", "unpack", "struct_pack", "lambda", "row", "try", "grouping_id", "list_comprehension", "array"}),
@@ -117,7 +117,7 @@ def _is_harmless(statement: Statement, token: Token, schema: str, binding: Bindi
         return False
     if name in binding.catalog.builtins:
         return True
-    return is_plain and not schema and (name in _ROW_FUNCTIONS or name in _GRAMMAR_CALLS[binding.dialect])
+    return is_plain and (name in _ROW_FUNCTIONS or name in _GRAMMAR_CALLS[binding.dialect])
 
 
 def _is_system_schema(schema: str, dialect: Dialect) -> bool:

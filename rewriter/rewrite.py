@@ -23,6 +23,7 @@ from rewriter.output_names import output_name_edits
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.scans import Mentions, Scan, mentions, position, scans
 from rewriter.schema import Catalog, Relation, RelationKind
+from rewriter.settings import setting_edits
 from rewriter.shadowing import shadowing_edits
 from rewriter.statement import Statement, StatementKind, fingerprint, read_statement, without_literals
 from rewriter.verify import verify
@@ -145,8 +146,9 @@ def _masked(
     if sensitive and statement.kind is StatementKind.WRITE:
         raise StatementRefused(Reason.WRITE, "Writes may not touch tables with sensitive columns.")
     words = sensitive_words(binding)
+    settings = list(setting_edits(statement, binding))
     if not sensitive and not any(token.text.lower() in words for token in statement.tokens):
-        return result
+        return replace(result, sql=applied(statement.sql, settings)) if settings else result
     _check_accounted(statement, words)
     names = mentions(statement, found)
     targets = [_target(statement, scan, names, binding, revealed) for scan in sensitive]
@@ -159,7 +161,7 @@ def _masked(
     )
     changed = [target for target in targets if target.masked]
     _check_unambiguous(changed, found)
-    edits = [*_edits(statement, changed), *shadowing_edits(statement, words, binding.resolver, binding.catalog)]
+    edits = [*settings, *_edits(statement, changed), *shadowing_edits(statement, words, binding.resolver, binding.catalog)]
     edits += output_name_edits(statement, edits, [target.scan for target in changed])
     result = replace(result, sql=applied(statement.sql, edits))
     verify(result.sql, binding, revealed=revealed, is_percent_doubled=statement.is_percent_doubled)

@@ -14,7 +14,7 @@ from rewriter.errors import Reason, StatementRefused, UnknownRelation
 from rewriter.resolution import Part, Resolver, SystemRelation
 from rewriter.schema import Catalog, Relation
 from rewriter.statement import Statement
-from rewriter.system_catalogs import is_readable_catalog
+from rewriter.system_catalogs import is_readable_catalog, measured_columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +125,7 @@ def _resolved(
     if isinstance(relation, SystemRelation):
         if not is_readable_catalog(catalog.dialect, relation.schema, relation.name):
             raise StatementRefused(Reason.SYSTEM_CATALOG, f"{relation.name} is not among the catalogs open to everyone.")
+        _check_measured(relation, statement)
         return None
     if relation is None:
         if catalog.dialect == "mysql" and parts[-1].text.lower() == "dual":
@@ -135,6 +136,14 @@ def _resolved(
         )
         raise UnknownRelation(".".join(p.text for p in parts), f"SELECT 1 FROM {written} WHERE 1 = 0")
     return relation
+
+
+def _check_measured(relation: SystemRelation, statement: Statement) -> None:
+    """Sizes and counts that the engine takes from stored values tell two databases apart."""
+    measured = measured_columns(statement.dialect, relation.schema, relation.name)
+    for token in statement.tokens if measured else ():
+        if token.text.lower() in measured and statement.is_word(token):
+            raise StatementRefused(Reason.SYSTEM_CATALOG, f"{relation.name}.{token.text} is measured from stored values.")
 
 
 def _scan(table: exp.Expr, relation: Relation, statement: Statement) -> Scan:

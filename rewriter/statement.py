@@ -93,7 +93,7 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
         | set\s+(?:session\s+|local\s+)?time\s+zone\s+{_VALUE} ) \s* ;? \s*"""
     ),
     "mysql": re.compile(
-        rf"""(?ix) \s* (?: show\s+(?:full\s+)?(?:tables|databases|schemas|columns|fields|index|indexes|keys|engines|charset|collation|privileges|table\s+status|triggers)
+        rf"""(?ix) \s* (?: show\s+(?:full\s+)?(?:tables|databases|schemas|columns|fields|engines|charset|collation|privileges|triggers)
             (?:\s+(?:from|in)\s+{_NAME}(?:\.{_NAME})?)* (?:\s+like\s+'[^'\\]*')?
         | show\s+(?:session\s+|global\s+)?(?:variables|status)(?:\s+like\s+'[^'\\]*')?
         | show\s+create\s+(?:table|view|database)\s+{_NAME}(?:\.{_NAME})?
