@@ -49,7 +49,9 @@ class Protected:
     @property
     def masked_words(self) -> frozenset[str]:
         """Names, in lower case, of the columns that are masked here, or generated from such."""
-        return frozenset(column.word for column in self.columns if column.mask is not None or column.generation is not None)
+        return frozenset(
+            column.word for column in self.columns if column.mask is not None or column.generation is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,7 @@ def bind(policy: Policy, catalog: Catalog, principal: Principal | None = None) -
             masks on keys that would make distinct values equal.
     """
     problems: list[Problem] = []
-    masks = {
-        key: rules for key, rules in _masks_by_relation(policy, catalog, problems).items() if rules
-    }
+    masks = {key: rules for key, rules in _masks_by_relation(policy, catalog, problems).items() if rules}
     _inherit(masks, catalog)
     problems.extend(_unmasked_parents(masks, catalog))
     protected = {
@@ -123,7 +123,9 @@ def _masks_by_relation(policy: Policy, catalog: Catalog, problems: list[Problem]
             problems.append(_unknown_table(table, catalog))
             continue
         clear = {_column(name, relation).name for name in rule.clear if _column(name, relation)}
-        problems.extend(_unknown_column(ColumnName(table, c), relation) for c in sorted(rule.clear) if not _column(c, relation))
+        problems.extend(
+            _unknown_column(ColumnName(table, c), relation) for c in sorted(rule.clear) if not _column(c, relation)
+        )
         masks.setdefault(relation.key, {}).update(
             (c.name, (ColumnName(table, c.name), rule.default)) for c in relation.columns if c.name not in clear
         )
@@ -190,7 +192,9 @@ def _unmasked_parents(masks: dict[tuple[str, str], _Rules], catalog: Catalog) ->
     """A scan of the parent reads the child's rows as well."""
     for key, rules in masks.items():
         for parent in catalog.relations[key].parents:
-            present = {column.name for column in catalog.relations[parent].columns} if parent in catalog.relations else set()
+            present = (
+                {column.name for column in catalog.relations[parent].columns} if parent in catalog.relations else set()
+            )
             for column in sorted((rules.keys() & present) - masks.get(parent, {}).keys()):
                 yield Problem(
                     message=f"{rules[column][0]} can also be read through {'.'.join(parent)}",
@@ -214,7 +218,9 @@ def _bound_columns(
     for column in relation.columns:
         sql = siblings[column.name]
         if column.name not in rules:
-            yield BoundColumn(column.name.lower(), sql, generation=_generation(column, rules, catalog.dialect, problems))
+            yield BoundColumn(
+                column.name.lower(), sql, generation=_generation(column, rules, catalog.dialect, problems)
+            )
             continue
         name, mask = rules[column.name]
         if column.name in keys and not isinstance(mask, Hash):

@@ -42,7 +42,9 @@ _TYPES = frozenset(
     unsigned uuid varbinary varbit varchar varchar2 varying xml year hugeint union map
     """.split()
 )
-_ROW_FUNCTIONS = frozenset({"coalesce", "nullif", "greatest", "least", "cast", "extract", "count", "sum", "avg", "min", "max"})
+_ROW_FUNCTIONS = frozenset(
+    {"coalesce", "nullif", "greatest", "least", "cast", "extract", "count", "sum", "avg", "min", "max"}
+)
 """Parts of the grammar itself, which no catalog of functions lists."""
 
 _GRAMMAR_CALLS: dict[Dialect, frozenset[str]] = {
@@ -86,19 +88,23 @@ def _check_operators(statement: Statement, binding: Binding) -> None:
         prefix = "operator "
         trusted = {name.lower() for name in binding.policy.functions}
         signs = binding.memo["operators"] = tuple(
-            name.removeprefix(prefix) for name in binding.catalog.user_functions if name.startswith(prefix) and name not in trusted
+            name.removeprefix(prefix)
+            for name in binding.catalog.user_functions
+            if name.startswith(prefix) and name not in trusted
         )
     assert isinstance(signs, tuple)
     for sign in signs:
         if sign in statement.sql:
             raise StatementRefused(
-                Reason.FUNCTION, f"The operator {sign} may read tables; if it does not, list `operator {sign}` under `functions:` in the policy."
+                Reason.FUNCTION,
+                f"The operator {sign} may read tables; if it does not, list `operator {sign}` under `functions:` in the policy.",
             )
 
 
 def _refused(name: str) -> StatementRefused:
     return StatementRefused(
-        Reason.FUNCTION, f"{name}() may read tables by name or text; if it does not, list it under `functions:` in the policy."
+        Reason.FUNCTION,
+        f"{name}() may read tables by name or text; if it does not, list it under `functions:` in the policy.",
     )
 
 

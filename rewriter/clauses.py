@@ -41,7 +41,9 @@ def table_clauses(statement: Statement, scan: Scan) -> TableClauses:
     for low, high in _trailing_spans(statement, scan, places):
         after.append(statement.sql[low:high])
         removals.append(Edit(low, high, ""))
-    return TableClauses(before, "".join(f" {text}" for text in after), _lock(statement, scan), tuple(removals), start, end)
+    return TableClauses(
+        before, "".join(f" {text}" for text in after), _lock(statement, scan), tuple(removals), start, end
+    )
 
 
 def _inheritance(statement: Statement, scan: Scan, first: int) -> tuple[int, int, str]:
@@ -74,7 +76,11 @@ def _trailing_spans(statement: Statement, scan: Scan, places: dict[int, int]) ->
             span = _group_span(statement, after_alias, {"use", "force", "ignore"})
             yield span
             after_alias = _next_index(statement, span[1])
-            if after_alias < len(statement.tokens) and statement.tokens[after_alias].token_type == TokenType.COMMA and hint is not args["hints"][-1]:
+            if (
+                after_alias < len(statement.tokens)
+                and statement.tokens[after_alias].token_type == TokenType.COMMA
+                and hint is not args["hints"][-1]
+            ):
                 after_alias += 1
     if "indexed" in args and args["indexed"] is not None:
         yield _indexed_span(statement, after_alias)
@@ -151,5 +157,7 @@ def table_statement_start(statement: Statement, scan: Scan) -> int | None:
     if index and statement.tokens[index - 1].text.lower() == "only":
         index -= 1
     previous = statement.tokens[index - 1] if index else None
-    is_table_statement = previous is not None and previous.text.lower() == "table" and previous.start not in statement.quoted
+    is_table_statement = (
+        previous is not None and previous.text.lower() == "table" and previous.start not in statement.quoted
+    )
     return previous.start if is_table_statement and previous is not None else None

@@ -55,7 +55,7 @@ class StatementRefused(RewriteError):
         return f"statement refused: {self.reason.value}. {self.hint}"
 
 
-class UnknownRelation(StatementRefused):  # noqa: N818 -- a refusal, named as the design names it
+class UnknownRelation(StatementRefused):
     """The statement names a relation that the schema lacks.
 
     `probe` is a statement that names only that relation and reads nothing: run on the database, it raises the

@@ -24,14 +24,17 @@ _MODIFIERS = frozenset(
 
 def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iterable[Scan]) -> Iterator[Edit]:
     """An alias for each unnamed select item that one of `edits` changes, and on MySQL for columns of `scanned` (the scans that
-    became derived tables) written in another letter case: a table's column is called as it is written, a derived table's as it is declared."""
+    became derived tables) written in another letter case: a table's column is called as it is written, a derived table's as it is declared.
+    """
     places = [edit.start for edit in edits]
     if statement.dialect not in ("sqlite", "mysql") or not places:
         return
     declared = {column.name for scan in scanned for column in scan.relation.columns}
     folded = {name.lower() for name in declared}
     assert statement.tree is not None
-    named = {end_position(alias.args["alias"]) for alias in statement.tree.find_all(exp.Alias) if alias.args.get("alias")}
+    named = {
+        end_position(alias.args["alias"]) for alias in statement.tree.find_all(exp.Alias) if alias.args.get("alias")
+    }
     for first, last in _items(statement):
         start, end = statement.tokens[first].start, statement.tokens[last].end + 1
         if end in named:

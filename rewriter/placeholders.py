@@ -40,31 +40,49 @@ _TYPED_LITERAL = (
 _USING_OPERATOR = r"(?P<using>(?i:(?<=\s)using)\s+[-+*/<>=~!@#%^&|`]+(?=[\s,)]|\Z))"
 
 _FORMS: dict[Dialect, str] = {
-    "postgresql": "|".join((
-        rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[bBxXnN]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
-        r"(?P<comment>--[^\n\r]*|/\*)",
-        r"(?P<placeholder>(?<![\w$])\$\d+(?!\w))",
-        _NUL, _NUMERIC, _FOREIGN, _USING_OPERATOR, _TYPED_LITERAL,
-    )),
-    "duckdb": "|".join((
-        rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[xX]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
-        r"(?P<comment>--[^\n\r]*|/\*)",
-        r"(?P<placeholder>(?<![\w$])\$\w+|\?\d*)",
-        _NUL, _NUMERIC, _FOREIGN,
-    )),
-    "mysql": "|".join((
-        r"(?P<quoted>(?<![\w$])[bBxXnN]'[^'\\]*'"
-        r"|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`)",
-        r"(?P<comment>--(?=[\x00-\x20]|\Z)[^\n]*|\#[^\n]*|/\*)",
-        r"(?P<bad2>--)",
-        _NUL, _NUMERIC, _FOREIGN,
-    )),
-    "sqlite": "|".join((
-        r"(?P<quoted>(?<![\w$])[xX]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`|\[[^\]]*\])",
-        r"(?P<comment>--[^\n]*|/\*)",
-        r"(?P<placeholder>\?\d*|(?<![\w$])[:@$][A-Za-z_]\w*|:\d+)",
-        _NUL, _NUMERIC, _FOREIGN,
-    )),
+    "postgresql": "|".join(
+        (
+            rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[bBxXnN]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
+            r"(?P<comment>--[^\n\r]*|/\*)",
+            r"(?P<placeholder>(?<![\w$])\$\d+(?!\w))",
+            _NUL,
+            _NUMERIC,
+            _FOREIGN,
+            _USING_OPERATOR,
+            _TYPED_LITERAL,
+        )
+    ),
+    "duckdb": "|".join(
+        (
+            rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[xX]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
+            r"(?P<comment>--[^\n\r]*|/\*)",
+            r"(?P<placeholder>(?<![\w$])\$\w+|\?\d*)",
+            _NUL,
+            _NUMERIC,
+            _FOREIGN,
+        )
+    ),
+    "mysql": "|".join(
+        (
+            r"(?P<quoted>(?<![\w$])[bBxXnN]'[^'\\]*'"
+            r"|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`)",
+            r"(?P<comment>--(?=[\x00-\x20]|\Z)[^\n]*|\#[^\n]*|/\*)",
+            r"(?P<bad2>--)",
+            _NUL,
+            _NUMERIC,
+            _FOREIGN,
+        )
+    ),
+    "sqlite": "|".join(
+        (
+            r"(?P<quoted>(?<![\w$])[xX]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`|\[[^\]]*\])",
+            r"(?P<comment>--[^\n]*|/\*)",
+            r"(?P<placeholder>\?\d*|(?<![\w$])[:@$][A-Za-z_]\w*|:\d+)",
+            _NUL,
+            _NUMERIC,
+            _FOREIGN,
+        )
+    ),
 }
 
 
@@ -77,7 +95,9 @@ def _compiled(dialect: Dialect, *, is_percent_doubled: bool) -> re.Pattern[str]:
 
 
 _PATTERNS = {
-    (dialect, doubled): _compiled(dialect, is_percent_doubled=doubled) for dialect in _FORMS for doubled in (True, False)
+    (dialect, doubled): _compiled(dialect, is_percent_doubled=doubled)
+    for dialect in _FORMS
+    for doubled in (True, False)
 }
 
 
@@ -118,7 +138,8 @@ def _block_comment_end(sql: str, start: int, dialect: Dialect) -> int:
 
 def _operator(run: str) -> str:
     """The operator at the head of a run of signs, by PostgreSQL's rule: it ends before a comment, and in `+` or `-` only if it
-    holds a sign that standard SQL has no operator for."""
+    holds a sign that standard SQL has no operator for.
+    """
     run = re.split(r"--|/\*", run)[0] or run
     while len(run) > 1 and run[-1] in "+-" and not set(run) & set("~!@#%^&|`?"):
         run = run[:-1]
@@ -193,7 +214,9 @@ def parseable(sql: str, dialect: Dialect, *, is_percent_doubled: bool = False) -
                     raise _refused("Write the percent operator as %% in a statement with parameters.")
                 blank = "% " if text == "%%" else "?".ljust(len(text))
             case _:
-                raise _refused("Leave out control characters, backslashes outside strings, U& literals, and -- without a blank after it.")
+                raise _refused(
+                    "Leave out control characters, backslashes outside strings, U& literals, and -- without a blank after it."
+                )
         pieces += (sql[done:start], blank)
         done = position
     return Parseable("".join((*pieces, sql[done:])) if pieces else sql, quoted)

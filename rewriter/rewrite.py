@@ -136,9 +136,7 @@ def rewrite_bound(
         raise
 
 
-def _masked(
-    statement: Statement, binding: Binding, revealed: frozenset[ColumnName], result: Rewritten
-) -> Rewritten:
+def _masked(statement: Statement, binding: Binding, revealed: frozenset[ColumnName], result: Rewritten) -> Rewritten:
     check_calls(statement, binding)
     _check_statement(statement)
     found = scans(statement, binding.resolver, binding.catalog)
@@ -161,7 +159,11 @@ def _masked(
     )
     changed = [target for target in targets if target.masked]
     _check_unambiguous(changed, found)
-    edits = [*settings, *_edits(statement, changed), *shadowing_edits(statement, words, binding.resolver, binding.catalog)]
+    edits = [
+        *settings,
+        *_edits(statement, changed),
+        *shadowing_edits(statement, words, binding.resolver, binding.catalog),
+    ]
     edits += output_name_edits(statement, edits, [target.scan for target in changed])
     result = replace(result, sql=applied(statement.sql, edits))
     verify(result.sql, binding, revealed=revealed, is_percent_doubled=statement.is_percent_doubled)
@@ -188,7 +190,9 @@ def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
     placed = {identifier.meta.get("start") for identifier in statement.tree.find_all(exp.Identifier)}
     for token in statement.tokens:
         if token.text.lower() in words and statement.is_word(token) and token.start not in placed:
-            raise StatementRefused(Reason.CONSTRUCT, f"The role of the name {token.text} in the statement is not clear.")
+            raise StatementRefused(
+                Reason.CONSTRUCT, f"The role of the name {token.text} in the statement is not clear."
+            )
 
 
 def _check_unambiguous(changed: list[_Target], found: tuple[Scan, ...]) -> None:
@@ -236,7 +240,9 @@ def _masked_view(relation: Relation, binding: Binding, revealed: frozenset[Colum
 def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnName]) -> _MaskedView:
     """A view's SELECT masked, every table in it named in full, so that no name of the statement around it captures one."""
     statement = read_statement(sql, binding.dialect)
-    statement = replace(statement, sql=statement.text)  # without comments: one to the end of the line would swallow the bracket
+    statement = replace(
+        statement, sql=statement.text
+    )  # without comments: one to the end of the line would swallow the bracket
     check_calls(statement, binding)
     found = scans(statement, binding.resolver, binding.catalog)
     sensitive = [scan for scan in found if _is_sensitive(scan, binding)]

@@ -117,23 +117,21 @@ def _parts(table: exp.Expr) -> tuple[Part, ...]:
     return tuple(part(name) for name in names if name)
 
 
-def _resolved(
-    parts: tuple[Part, ...], statement: Statement, resolver: Resolver, catalog: Catalog
-) -> Relation | None:
+def _resolved(parts: tuple[Part, ...], statement: Statement, resolver: Resolver, catalog: Catalog) -> Relation | None:
     """The relation that the parts mean; None for a readable system catalog."""
     relation = resolver.resolve(parts)
     if isinstance(relation, SystemRelation):
         if not is_readable_catalog(catalog.dialect, relation.schema, relation.name):
-            raise StatementRefused(Reason.SYSTEM_CATALOG, f"{relation.name} is not among the catalogs open to everyone.")
+            raise StatementRefused(
+                Reason.SYSTEM_CATALOG, f"{relation.name} is not among the catalogs open to everyone."
+            )
         _check_measured(relation, statement)
         return None
     if relation is None:
         if catalog.dialect == "mysql" and parts[-1].text.lower() == "dual":
             return None
         quote = "`" if catalog.dialect == "mysql" else '"'
-        written = ".".join(
-            quote + p.text.replace(quote, 2 * quote) + quote if p.is_quoted else p.text for p in parts
-        )
+        written = ".".join(quote + p.text.replace(quote, 2 * quote) + quote if p.is_quoted else p.text for p in parts)
         raise UnknownRelation(".".join(p.text for p in parts), f"SELECT 1 FROM {written} WHERE 1 = 0")
     return relation
 
@@ -143,7 +141,9 @@ def _check_measured(relation: SystemRelation, statement: Statement) -> None:
     measured = measured_columns(statement.dialect, relation.schema, relation.name)
     for token in statement.tokens if measured else ():
         if token.text.lower() in measured and statement.is_word(token):
-            raise StatementRefused(Reason.SYSTEM_CATALOG, f"{relation.name}.{token.text} is measured from stored values.")
+            raise StatementRefused(
+                Reason.SYSTEM_CATALOG, f"{relation.name}.{token.text} is measured from stored values."
+            )
 
 
 def _scan(table: exp.Expr, relation: Relation, statement: Statement) -> Scan:

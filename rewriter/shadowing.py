@@ -17,7 +17,9 @@ from rewriter.schema import Catalog
 from rewriter.statement import Statement
 
 
-def shadowing_edits(statement: Statement, words: frozenset[str], resolver: Resolver, catalog: Catalog) -> Iterator[Edit]:
+def shadowing_edits(
+    statement: Statement, words: frozenset[str], resolver: Resolver, catalog: Catalog
+) -> Iterator[Edit]:
     """Edits that give each expression named like one of `words` (lower case) a name of its own, and its readers that name.
 
     Raises:
@@ -36,13 +38,21 @@ def shadowing_edits(statement: Statement, words: frozenset[str], resolver: Resol
             yield _renamed(statement, cte.args["alias"].this)
     for table in statement.tree.find_all(exp.Table):
         name = table.this
-        if isinstance(name, exp.Identifier) and not table.args.get("db") and _reads(table, name, shadows, (resolver, catalog)):
+        if (
+            isinstance(name, exp.Identifier)
+            and not table.args.get("db")
+            and _reads(table, name, shadows, (resolver, catalog))
+        ):
             edit = _renamed(statement, name)
             written = statement.sql[edit.start : edit.end]
             yield edit if table.alias else Edit(edit.start, edit.end, f"{edit.replacement} AS {written}")
     for node in statement.tree.find_all(exp.In):
         operand = node.args.get("field")
-        if isinstance(operand, exp.Column) and not operand.args.get("table") and _reads(operand, operand.this, shadows, (resolver, catalog)):
+        if (
+            isinstance(operand, exp.Column)
+            and not operand.args.get("table")
+            and _reads(operand, operand.this, shadows, (resolver, catalog))
+        ):
             yield _renamed(statement, operand.this)
 
 
@@ -55,4 +65,4 @@ def _renamed(statement: Statement, name: exp.Expr) -> Edit:
     start, end = position(name), end_position(name)
     written = statement.sql[start:end]
     mark = written[0] if start in statement.quoted else ""
-    return Edit(start, end, f"{mark}unmask_{written[len(mark):]}")
+    return Edit(start, end, f"{mark}unmask_{written[len(mark) :]}")

@@ -45,7 +45,8 @@ class StatementKind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """One statement. `text`: comments and placeholders blanked, same length as `sql`. `tree`: None for statements
-    that read no table (transaction control, settings)."""
+    that read no table (transaction control, settings).
+    """
 
     sql: str
     text: str
@@ -63,7 +64,7 @@ class Statement:
     def is_word(self, token: Token) -> bool:
         """Whether a token is a word or quoted identifier, rather than a literal or a sign."""
         first = self.text[token.start]
-        return first.isalpha() or first in '_"`[' and not self.is_string(token)
+        return first.isalpha() or (first in '_"`[' and not self.is_string(token))
 
     def is_string(self, token: Token) -> bool:
         """Whether a token is a quoted string."""
@@ -117,8 +118,42 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
 
 _READS = (exp.Query, exp.Values, exp.Table, exp.Pivot, exp.Summarize, exp.Describe)
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
-_HEADS = frozenset({"", "select", "with", "values", "table", "from", "insert", "replace", "update", "delete", "merge", "pivot", "unpivot", "summarize", "describe"})
-_DDL_WORDS = frozenset({"create", "alter", "drop", "truncate", "comment", "grant", "revoke", "analyze", "vacuum", "reindex", "cluster", "refresh", "rename"})
+_HEADS = frozenset(
+    {
+        "",
+        "select",
+        "with",
+        "values",
+        "table",
+        "from",
+        "insert",
+        "replace",
+        "update",
+        "delete",
+        "merge",
+        "pivot",
+        "unpivot",
+        "summarize",
+        "describe",
+    }
+)
+_DDL_WORDS = frozenset(
+    {
+        "create",
+        "alter",
+        "drop",
+        "truncate",
+        "comment",
+        "grant",
+        "revoke",
+        "analyze",
+        "vacuum",
+        "reindex",
+        "cluster",
+        "refresh",
+        "rename",
+    }
+)
 
 
 def read_statement(sql: str, dialect: Dialect, *, is_percent_doubled: bool = False) -> Statement:
@@ -181,7 +216,9 @@ def _check_depth(text: str) -> None:
     if text.count("][") > MAX_SUBSCRIPTS:
         raise StatementRefused(Reason.TOO_LARGE, f"Write at most {MAX_SUBSCRIPTS} subscripts in a row.")
     depth = 0
-    for character in re.findall(r"[(\[{)\]}]", text) if text.count("(") + text.count("[") + text.count("{") > MAX_DEPTH else ():
+    for character in (
+        re.findall(r"[(\[{)\]}]", text) if text.count("(") + text.count("[") + text.count("{") > MAX_DEPTH else ()
+    ):
         depth += 1 if character in "([{" else -1
         if depth > MAX_DEPTH:
             raise StatementRefused(Reason.TOO_LARGE, f"Nest brackets at most {MAX_DEPTH} deep.")
@@ -209,15 +246,30 @@ def _unknown_kind() -> StatementRefused:
 
 
 def _unparseable() -> StatementRefused:
-    return StatementRefused(Reason.UNPARSEABLE, "Check the statement's syntax; if the database accepts it, please report it.")
+    return StatementRefused(
+        Reason.UNPARSEABLE, "Check the statement's syntax; if the database accepts it, please report it."
+    )
 
 
-_LITERALS = frozenset({"STRING", "NUMBER", "HEREDOC_STRING", "BYTE_STRING", "BIT_STRING", "HEX_STRING", "NATIONAL_STRING", "RAW_STRING", "UNICODE_STRING", "PLACEHOLDER"})
+_LITERALS = frozenset(
+    {
+        "STRING",
+        "NUMBER",
+        "HEREDOC_STRING",
+        "BYTE_STRING",
+        "BIT_STRING",
+        "HEX_STRING",
+        "NATIONAL_STRING",
+        "RAW_STRING",
+        "UNICODE_STRING",
+        "PLACEHOLDER",
+    }
+)
 
 
 def _canonical(statement: Statement, token: Token) -> str:
     """A token as the fingerprint sees it: literals as `?`, plain words in upper case, quoted ones as they are."""
-    if token.token_type.name in _LITERALS or token.start in statement.quoted and statement.is_string(token):
+    if token.token_type.name in _LITERALS or (token.start in statement.quoted and statement.is_string(token)):
         return "?"
     text = statement.text[token.start : token.end + 1]
     return text if token.start in statement.quoted else text.upper()

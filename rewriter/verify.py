@@ -70,7 +70,9 @@ def _meant(table: exp.Expr, binding: Binding) -> Iterator[Protected]:
 def _places(table: exp.Expr) -> frozenset[int]:
     alias = table.args.get("alias")
     names = [table.args.get("catalog"), table.args.get("db"), table.this, alias.this if alias is not None else None]
-    return frozenset(int(name.meta["start"]) for name in names if isinstance(name, exp.Identifier) and "start" in name.meta)
+    return frozenset(
+        int(name.meta["start"]) for name in names if isinstance(name, exp.Identifier) and "start" in name.meta
+    )
 
 
 def _masked_span(
@@ -78,14 +80,20 @@ def _masked_span(
 ) -> tuple[int, int] | None:
     """The span of the derived table's select list and name when it is exactly as the binding wants it."""
     query = table.parent.parent if isinstance(table.parent, exp.From) else None
-    if not isinstance(query, exp.Select) or any(query.args.get(clause) for clause in ("joins", "where", "group", "having", "laterals")):
+    if not isinstance(query, exp.Select) or any(
+        query.args.get(clause) for clause in ("joins", "where", "group", "having", "laterals")
+    ):
         return None
     known = {column.word: column for column in protected.columns}
     items: list[str] = []
     for item in query.expressions:
         column = known.get(item.alias_or_name.lower())
         if column is None:
-            items.append(statement.text[item.this.meta["start"] : item.this.meta["end"] + 1] if isinstance(item, exp.Column) else "1")
+            items.append(
+                statement.text[item.this.meta["start"] : item.this.meta["end"] + 1]
+                if isinstance(item, exp.Column)
+                else "1"
+            )
         else:
             items.append(column.sql if column.name in revealed else column.projection)
     only = "ONLY " if table.args.get("only") else ""
@@ -104,7 +112,9 @@ def _check_raw(
         words = {c.word for c in scan.protected.columns if c.mask is not None and c.name not in revealed}
         words |= {c.word for c in scan.protected.columns if c.generation is not None and words}
         if words and any(_reaches(tokens, index, scan, words, sources) for index in range(len(tokens))):
-            raise LeakError(f"a scan of {scan.protected.relation.name} was left raw; please report the statement's shape")
+            raise LeakError(
+                f"a scan of {scan.protected.relation.name} was left raw; please report the statement's shape"
+            )
 
 
 def _sources(statement: Statement) -> set[str]:
@@ -114,7 +124,9 @@ def _sources(statement: Statement) -> set[str]:
     for node in statement.tree.find_all(exp.Table, exp.Subquery, exp.Lateral, exp.Unnest, exp.CTE):
         if not isinstance(node, exp.Subquery) or isinstance(node.this, exp.Select | exp.SetOperation | exp.Values):
             names.add(node.alias_or_name.lower())
-    joined = {n.alias.lower() for n in statement.tree.find_all(exp.Subquery) if not isinstance(n.this, exp.Query | exp.Values)}
+    joined = {
+        n.alias.lower() for n in statement.tree.find_all(exp.Subquery) if not isinstance(n.this, exp.Query | exp.Values)
+    }
     return names - joined
 
 
