@@ -202,7 +202,8 @@ def _because(record: AuditRecord) -> Iterator[str]:
 def verify(settings: Settings) -> None:
     """Check that the trail is whole.
 
-    No record was altered, removed, moved or invented. Set UNMASK_AUDIT_KEY to the key that the applications seal their records with.
+    No record was altered, removed, moved or invented. Set UNMASK_AUDIT_KEY to the key that the applications seal
+    their records with.
 
     Example: unmask audit verify --env prod
     """

@@ -83,8 +83,5 @@ def live_catalog(settings: Settings) -> Catalog:
         if dialect is None:
             known = ", ".join(_DIALECTS)
             raise CommandError(ExitCode.USAGE, f"{engine.dialect.name} is not supported: expected one of {known}")
-        connection = engine.raw_connection()
-        try:
-            return load_catalog(connection.cursor(), dialect)
-        finally:
-            connection.close()
+        with engine.connect() as connection:
+            return load_catalog(connection.connection.cursor(), dialect)

@@ -48,20 +48,26 @@ def keygen(
 
 
 def _write(key: SigningKey, path: Path, *, passphrase: str) -> None:
+    public = path.with_name(path.name + ".pub")
+    if public.exists():
+        raise _exists(public)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Made with its final rights and only if it is new: it is never readable by others, and nobody's key is lost.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as exc:
-        advice = "`unmask keygen --show` shows its public part; --key names another file"
-        raise CommandError(ExitCode.REFUSED, f"{path} exists already and stays as it is: {advice}") from exc
+        raise _exists(path) from exc
     except OSError as exc:
-        raise CommandError(
-            ExitCode.REFUSED, f"{path} cannot be written ({exc.strerror}): name another with --key"
-        ) from exc
+        advice = "name another file with --key"
+        raise CommandError(ExitCode.REFUSED, f"{path} cannot be written ({exc.strerror}): {advice}") from exc
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(key.openssh(passphrase))
-    path.with_name(path.name + ".pub").write_text(key.public.text + "\n", encoding="utf-8")
+    public.write_text(key.public.text + "\n", encoding="utf-8")
+
+
+def _exists(path: Path) -> CommandError:
+    advice = "`unmask keygen --show` prints its public part; --key names another file"
+    return CommandError(ExitCode.REFUSED, f"{path} exists already and stays as it is: {advice}")
 
 
 @with_settings()

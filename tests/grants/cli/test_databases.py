@@ -1,0 +1,132 @@
+"""`explain`, `check` and requests for one statement, on live databases."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.grants.cli.conftest import Shell
+
+QUERY = "SELECT name, email, ssn, phone FROM customers WHERE id = 1"
+
+
+def test_explain_shows_rewriting_masks_and_what_to_request(shell: Shell, shop: str) -> None:
+    """The rewritten text, each column's mask, who could grant it, and the command that asks for what can be granted."""
+    told = shell.json("explain", QUERY)
+    assert told["sql"] == QUERY
+    assert not told["is_unchanged"]
+    assert "[redacted]" in told["rewritten"]
+    assert [(one["column"], one["mask"]["kind"], one["is_grantable"]) for one in told["columns"]] == [
+        ("customers.email", "email", True),
+        ("customers.phone", "redact", False),
+        ("customers.ssn", "partial", True),
+    ]
+    assert told["columns"][2]["approval"]["required"] == 2
+    assert told["request_command"].startswith("unmask request customers.email customers.ssn --for 30m")
+    text = shell.ok("explain", QUERY)
+    assert told["rewritten"] in text
+    assert "nobody: no approval rule matches it here" in text
+
+
+def test_explain_of_what_is_not_sensitive(shell: Shell, shop: str) -> None:
+    """A statement that reads nothing sensitive is passed on as it is."""
+    assert shell.json("explain", "SELECT name FROM customers")["is_unchanged"]
+    assert shell.ok("explain", "SELECT name FROM customers") == "It reads nothing sensitive and runs as it is.\n"
+
+
+def test_explain_reads_standard_input(shell: Shell, sqlite_shop: str) -> None:
+    """A statement may come through a pipe."""
+    outcome = shell.run("explain", "-", stdin="SELECT email FROM customers")
+    assert outcome.exit_code == 0
+    assert "customers.email" in outcome.stdout
+
+
+def test_explain_for_a_person_with_a_grant(shell: Shell, sqlite_shop: str) -> None:
+    """With `--as` live grants count: what is granted comes revealed, and only the rest is to be requested."""
+    shell.ok("approve", shell.asked(), by="bo")
+    told = shell.json("explain", QUERY, "--as", "ana@shop.example")
+    assert [one["is_revealed"] for one in told["columns"]] == [True, False, False]
+    assert told["request_command"].startswith("unmask request customers.ssn ")
+    assert not any(one["is_revealed"] for one in shell.json("explain", QUERY, "--as", "dee@shop.example")["columns"])
+    shell.variables["UNMASK_REDIS_URL"] = "redis://127.0.0.1:1/0"
+    assert "does not answer" in shell.fails(4, "explain", QUERY, "--as", "ana@shop.example")
+
+
+def test_explain_of_what_is_refused(shell: Shell, sqlite_shop: str) -> None:
+    """A statement that the rewriter declines is refused with its hint."""
+    assert "statement refused" in shell.fails(1, "explain", "SELECT email FROM customers; DROP TABLE customers")
+    assert "statement refused" in shell.fails(1, "explain", "SELEC 1")
+
+
+def test_check_of_a_policy_that_fits(shell: Shell, shop: str) -> None:
+    """A policy that fits its database is counted."""
+    assert shell.json("check") == {
+        "is_ok": True,
+        "problems": [],
+        "warnings": [],
+        "tables": 1,
+        "columns": 3,
+    }
+    assert "fits the database: 3 columns of 1 table masked." in shell.ok("check")
+
+
+def test_check_warns_of_approvals_that_nobody_could_give(shell: Shell, sqlite_shop: str, tmp_path: Path) -> None:
+    """A rule that asks for more approvers than have keys is a warning, not a problem."""
+    policy = tmp_path / "lonely.yaml"
+    people = "people:\n  eve@shop.example: {groups: [none]}\n"
+    rule = 'approval:\n  - {scope: customers.email, approvers: ["group:none"], max_duration: 1h}\n'
+    policy.write_text("columns:\n  customers.email: redact\n" + people + rule, encoding="utf-8")
+    (warning,) = shell.json("check", "--policy", str(policy))["warnings"]
+    assert warning == "customers.email needs 1 of group:none, and 0 of them have a key"
+
+
+def test_check_of_a_policy_that_does_not_fit(shell: Shell, shop: str, tmp_path: Path) -> None:
+    """Misspelt names and masks that cannot have a column's type are all told, with what was probably meant."""
+    policy = tmp_path / "wrong.yaml"
+    policy.write_text(
+        "columns:\n  customers.emial: redact\n  custmers.ssn: redact\n  customers.name: year\n", encoding="utf-8"
+    )
+    outcome = shell.run("check", "--policy", str(policy), "--json")
+    assert outcome.exit_code == 5
+    problems = json.loads(outcome.stdout)["problems"]
+    assert {problem["hint"] for problem in problems} >= {"Did you mean email?", "Did you mean customers?"}
+    assert len(problems) == 3
+    text = shell.run("check", "--policy", str(policy))
+    assert text.exit_code == 5
+    assert "the table customers has no column emial. Did you mean email?" in text.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "message"),
+    [
+        ("", 2, "--database or UNMASK_DATABASE_URL"),
+        ("shop", 2, "the database URL cannot be read"),
+        ("nosuch://x", 2, "no driver is known for nosuch"),
+        ("postgresql+psycopg://app:hunter2@127.0.0.1:1/shop", 4, "the database could not do it"),
+        ("sqlite:///missing.sqlite", 4, "there is no database file missing.sqlite"),
+    ],
+)
+def test_database_that_cannot_be_reached(shell: Shell, *, url: str, code: int, message: str) -> None:
+    """Each way of not reaching a database has a clear end, without the password and without making a file."""
+    said = shell.fails(code, "check", "--database", url)
+    assert message in said
+    assert "hunter2" not in said
+    assert not Path("missing.sqlite").exists()
+
+
+def test_request_for_one_statement(shell: Shell, sqlite_shop: str, tmp_path: Path) -> None:
+    """A statement's own columns are asked for; the approver sees it without its literals, and only it is revealed."""
+    file = tmp_path / "query.sql"
+    file.write_text("select email -- whom to write\nfrom customers where id = 1", encoding="utf-8")
+    words = ("request", "--query", str(file), "--for", "30m", "--reason", "OPS-7")
+    asked = shell.json(*words)
+    assert asked["scopes"] == ["customers.email"]
+    assert asked["statement"]["text"] == "select email from customers where id = ?"
+    shown = shell.ok("approve", asked["id"], by="bo")
+    assert "select email from customers where id = ?" in shown
+    mine = ("--as", "ana@shop.example")
+    same = shell.json("explain", "SELECT email FROM customers WHERE id = 2", *mine)
+    other = shell.json("explain", "SELECT email FROM customers WHERE name = 'Ada'", *mine)
+    assert [same["columns"][0]["is_revealed"], other["columns"][0]["is_revealed"]] == [True, False]
+    file.write_text("select name from customers", encoding="utf-8")
+    assert "reads no sensitive column" in shell.fails(1, *words)
