@@ -57,7 +57,9 @@ def mask_expression(  # noqa: PLR0913, PLR0917 -- the four say what is masked, t
             fixed = redaction(type_)
             if fixed is None:
                 return spelled.null(column, type_)
-            return spelled.finished(_kept(column, spelled.literal(fixed, type_)), column, type_, longest=len(str(fixed)))
+            return spelled.finished(
+                _kept(column, spelled.literal(fixed, type_)), column, type_, longest=len(str(fixed))
+            )
         case Constant():
             return spelled.fixed(spelled.literal(fitting(mask.value, type_), type_), column, type_)
         case Expression():
@@ -65,18 +67,18 @@ def mask_expression(  # noqa: PLR0913, PLR0917 -- the four say what is masked, t
             return spelled.finished(value, column, type_)
         case Partial() | Email() | Hash() | Year() | Month() | Bucket():
             _check(mask, type_)
-            return _computed(mask, column, type_, spelled)
+            return _computed(mask, column, type_=type_, spelled=spelled)
         case _:
             assert_never(mask)
 
 
 def _computed(
-    mask: Partial | Email | Hash | Year | Month | Bucket, column: str, type_: ColumnType, spelled: Spelling
+    mask: Partial | Email | Hash | Year | Month | Bucket, column: str, *, type_: ColumnType, spelled: Spelling
 ) -> str:
     longest: int | None = None
     match mask:
         case Partial():
-            value = _partial(mask, column, type_, spelled)
+            value = _partial(mask, column, type_=type_, spelled=spelled)
             longest = mask.prefix + len(mask.padding) + mask.suffix
         case Email():
             value = _email(column, type_, spelled)
@@ -89,6 +91,8 @@ def _computed(
             value = _kept(column, spelled.truncated(column, type_, mask.kind))
         case Bucket():
             value = _kept(column, spelled.rounded_down(column, type_, mask.size))
+        case _:
+            assert_never(mask)
     return spelled.finished(value, column, type_, longest=longest)
 
 
@@ -97,7 +101,7 @@ def _kept(column: str, value: str) -> str:
     return f"CASE WHEN {column} IS NULL THEN {column} ELSE {value} END"
 
 
-def _partial(mask: Partial, column: str, type_: ColumnType, spelled: Spelling) -> str:
+def _partial(mask: Partial, column: str, *, type_: ColumnType, spelled: Spelling) -> str:
     text, padding = spelled.text(column, type_), spelled.string(mask.padding)
     shown = [padding] if mask.padding else []
     if mask.prefix:
@@ -148,6 +152,8 @@ def _check(mask: Partial | Email | Hash | Year | Month | Bucket, type_: ColumnTy
             is_fitting = type_.kind in {Kind.DATE, Kind.TIMESTAMP}
         case Bucket():
             is_fitting = _is_bucket_fitting(mask.size, type_)
+        case _:
+            assert_never(mask)
     if not is_fitting:
         raise fault(f"the mask {mask.kind} cannot yield a column of type {type_.sql}", _HINTS[mask.kind])
 

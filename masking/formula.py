@@ -1,8 +1,8 @@
 """The SQL of expression masks: a small closed language, parsed once and written for each dialect.
 
-Literals, columns of the row, `{column}`, `:principal`, `CASE`, comparisons, `IN`, `BETWEEN`, `IS NULL`, `AND`, `OR`, `NOT`,
-`||`, and the functions of `FUNCTIONS`. Nothing here reads another row, fails on a value (as arithmetic does, by overflow),
-or differs between two evaluations. Whatever else sqlglot understands is a fault.
+Literals, columns of the row, `{column}`, `:principal`, `CASE`, comparisons, `IN`, `BETWEEN`, `IS NULL`, `AND`, `OR`,
+`NOT`, `||`, and the functions of `FUNCTIONS`. Nothing here reads another row, fails on a value (as arithmetic does, by
+overflow), or differs between two evaluations. Whatever else sqlglot understands is a fault.
 """
 
 import re
@@ -18,7 +18,19 @@ from masking.dialects import postgresql, spelling
 from masking.errors import fault
 from masking.types import ColumnType, Dialect, Kind
 
-FUNCTIONS = ("coalesce", "concat", "left", "length", "lower", "nullif", "replace", "right", "substring", "trim", "upper")
+FUNCTIONS = (
+    "coalesce",
+    "concat",
+    "left",
+    "length",
+    "lower",
+    "nullif",
+    "replace",
+    "right",
+    "substring",
+    "trim",
+    "upper",
+)
 _COLUMN = "__unmask_column__"
 _TOKENS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\{column\}|--|/\*|[{}\\;%?@$`]|__unmask""", re.IGNORECASE)
 _COMPARISONS: Mapping[type[exp.Expr], str] = {
@@ -119,10 +131,10 @@ def _written(node: exp.Expr, to: _Writing) -> str:
         case exp.Is() if isinstance(node.expression, exp.Null):
             return f"({_written(node.this, to)} IS NULL)"
         case exp.In() if node.expressions and not node.args.get("query"):
-            return _any(_operated("=", _written(node.this, to), _written(one, to), to) for one in node.expressions)
+            return _any(_operated("=", _written(node.this, to), _written(one, to), to=to) for one in node.expressions)
         case exp.Between() if not node.args.get("symmetric"):
             value, low, high = (_written(node.args[name], to) for name in ("this", "low", "high"))
-            return f"({_operated('>=', value, low, to)} AND {_operated('<=', value, high, to)})"
+            return f"({_operated('>=', value, low, to=to)} AND {_operated('<=', value, high, to=to)})"
         case exp.Case():
             return _case(node, to)
         case _:
@@ -137,7 +149,7 @@ def _operation(node: exp.Expr, to: _Writing) -> str:
     spelled = spelling(to.dialect)
     if type(node) in _COMPARISONS:
         operator = _COMPARISONS[type(node)]
-        return _operated(operator, _written(node.this, to), _written(node.expression, to), to)
+        return _operated(operator, _written(node.this, to), _written(node.expression, to), to=to)
     if isinstance(node, exp.DPipe):
         return spelled.concatenated(_written(node.this, to), _written(node.expression, to))
     if isinstance(node, exp.Concat) and node.expressions:
@@ -156,7 +168,7 @@ def _function(node: exp.Expr, to: _Writing) -> str:
             return f"COALESCE({', '.join(_written(part, to) for part in (node.this, *node.expressions))})"
         case exp.Nullif():
             value = _written(node.this, to)
-            return f"CASE WHEN {_operated('=', value, _written(node.expression, to), to)} THEN NULL ELSE {value} END"
+            return f"CASE WHEN {_operated('=', value, _written(node.expression, to), to=to)} THEN NULL ELSE {value} END"
         case exp.Substring() if node.args.get("start") is not None:
             counts = [str(_count(node.args[name])) for name in ("start", "length") if node.args.get(name) is not None]
             return _called("substr", [_written(node.this, to), *counts], to)
@@ -177,14 +189,14 @@ def _called(name: str, arguments: list[str], to: _Writing) -> str:
     return f"{prefix}{name}({', '.join(arguments)})"
 
 
-def _operated(operator: str, left: str, right: str, to: _Writing) -> str:
+def _operated(operator: str, left: str, right: str, *, to: _Writing) -> str:
     if to.dialect == "postgresql":
         return postgresql.operated(left, operator, right)
     return f"({left} {operator} {right})"
 
 
 def _count(node: exp.Expr | None) -> int:
-    """A number of characters, written as such: from 1 to 10,000."""
+    """A number of characters, written as such: from 1 to 9999."""
     text = node.name if isinstance(node, exp.Literal) and not node.is_string else ""
     if not re.fullmatch(r"[1-9]\d{0,3}", text, re.ASCII):
         raise fault("a number of characters is expected", "Write a whole number from 1 to 9999.")
@@ -232,7 +244,9 @@ def _column(node: exp.Column, to: _Writing) -> str:
         return '"c"'
     matching = [n for n in to.columns if n == name] or [n for n in to.columns if n.lower() == name.lower()]
     if len(matching) != 1:
-        raise fault(f"the expression names the column {name}, which its table lacks", "Name a column of the same table.")
+        raise fault(
+            f"the expression names the column {name}, which its table lacks", "Name a column of the same table."
+        )
     return to.columns[matching[0]]
 
 
@@ -241,7 +255,7 @@ def _case(node: exp.Case, to: _Writing) -> str:
     for arm in node.args["ifs"]:
         condition = _written(arm.this, to)
         if node.this is not None:
-            condition = _operated("=", _written(node.this, to), condition, to)
+            condition = _operated("=", _written(node.this, to), condition, to=to)
         arms.append(f"WHEN {condition} THEN {_written(arm.args['true'], to)}")
     default = node.args.get("default")
     last = f" ELSE {_written(default, to)}" if default is not None else ""

@@ -45,7 +45,7 @@ class Null(_Mask):
 
 
 class Partial(_Mask):
-    """The first `prefix` and last `suffix` characters around `padding`; padding alone for a value no longer than both."""
+    """The first `prefix` and last `suffix` characters around `padding`; it alone for a value no longer than both."""
 
     kind: Literal["partial"] = "partial"
     prefix: int = Field(default=0, ge=0, le=10_000, strict=True)
@@ -204,9 +204,10 @@ def _email(text: str) -> str:
 def _pseudonym(mask: Hash, value: object, type_: ColumnType) -> object:
     if type_.kind is Kind.UUID:
         return UUID(pseudonym(mask, str(value)))
-    text = value if isinstance(value, str | bytes) else str(value)
-    is_padded = is_blank_padded(type_) and isinstance(text, str)
-    return _fitted(pseudonym(mask, text.rstrip(" ") if is_padded else text), type_)
+    if isinstance(value, bytes):
+        return _fitted(pseudonym(mask, value), type_)
+    text = str(value).rstrip(" ") if is_blank_padded(type_) else str(value)
+    return _fitted(pseudonym(mask, text), type_)
 
 
 def _truncated(mask: Year | Month, value: object, type_: ColumnType) -> object:
@@ -238,7 +239,7 @@ def _rounded_down(size: Decimal, value: object, type_: ColumnType) -> object:
     with localcontext(prec=150_000):  # exact: no number in a database has more digits
         remainder = Decimal(value) % size
         lower = value - remainder - (size if remainder < 0 else 0)
-        lower = lower if least is None else max(lower, least)
+        lower = lower if least is None else max(lower, Decimal(least))
         return int(lower) if isinstance(value, int) else lower
 
 

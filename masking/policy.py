@@ -34,7 +34,7 @@ class ColumnRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRule:
-    """A closed table: every column is masked by `default`, those of its own rule by that, those of `clear` not at all."""
+    """A closed table: each column is masked by `default`, or by its own rule; those of `clear` not at all."""
 
     default: Mask
     clear: frozenset[str] = frozenset()

@@ -50,7 +50,7 @@ def read_policy(text: str, *, name: str, folder: Path | None) -> dict[str, Any]:
         raise PolicyError(tuple(problems))
     data = dict(read.data)
     for section, written in (("columns", "mask"), ("tables", "default")):
-        data[section] = _with_plain_masks(section, written, read, folder) if section in data else {}
+        data[section] = _with_plain_masks(section, written, read=read, folder=folder) if section in data else {}
     declared = Declared.of(read.data)
     document, faulty = _shaped(data, read)
     if document is not None:
@@ -60,7 +60,7 @@ def read_policy(text: str, *, name: str, folder: Path | None) -> dict[str, Any]:
     return _fields(document)
 
 
-def _with_plain_masks(section: str, written: str, read: YamlText, folder: Path | None) -> object:
+def _with_plain_masks(section: str, written: str, *, read: YamlText, folder: Path | None) -> object:
     """The entries of a section, every mask in its one form; those whose mask has none are left out, with a fault."""
     entries = read.data.get(section) if isinstance(read.data, dict) else None
     if not isinstance(entries, dict):

@@ -11,7 +11,6 @@ from masking.masks import Expression
 from masking.names import ColumnName, TableName
 from masking.yaml_text import Path, YamlText
 
-
 FILLER = "-"
 """The scope of an entry that stands in for a faulty one."""
 
@@ -47,7 +46,9 @@ class Declared:
 
     def is_sensitive(self, column: ColumnName) -> bool:
         """Whether the file gives `column` a mask."""
-        return column in self.columns or (column.table in self.tables and column.column not in self.tables[column.table])
+        return column in self.columns or (
+            column.table in self.tables and column.column not in self.tables[column.table]
+        )
 
     def scopes(self) -> list[str]:
         """Every scope that can be named, for hints."""
@@ -86,18 +87,18 @@ def reference_problems(document: Document, declared: Declared, read: YamlText) -
     yield from _people_problems(document, read)
     for role, scopes in document.roles.items():
         for index, scope in enumerate(scopes):
-            yield from _scope_problems(scope, ("roles", role, index), declared, read)
+            yield from _scope_problems(scope, ("roles", role, index), declared=declared, read=read)
             if scope.startswith("role:"):
                 hint = "Name the columns and tags that it bundles."
                 yield read.problem(("roles", role, index), "a role cannot bundle roles", hint)
     for index, rule in enumerate(document.approval):
         if rule.scope != FILLER:
-            yield from _scope_problems(rule.scope, ("approval", index, "scope"), declared, read)
+            yield from _scope_problems(rule.scope, ("approval", index, "scope"), declared=declared, read=read)
             yield from _approval_problems(rule, ("approval", index), (document, declared, read))
     for index, standing in enumerate(document.standing):
         for number, scope in enumerate(standing.scopes):
             if scope != FILLER:
-                yield from _scope_problems(scope, ("standing", index, "scopes", number), declared, read)
+                yield from _scope_problems(scope, ("standing", index, "scopes", number), declared=declared, read=read)
     for index, function in enumerate(document.functions):
         if not _is_function(function):
             hint = "Write its name without parentheses, like public.order_score."
@@ -161,7 +162,7 @@ def _people_problems(document: Document, read: YamlText) -> Iterator[Problem]:
         owners[key] = name
 
 
-def _scope_problems(scope: str, path: Path, declared: Declared, read: YamlText) -> Iterator[Problem]:
+def _scope_problems(scope: str, path: Path, *, declared: Declared, read: YamlText) -> Iterator[Problem]:
     kind, separator, name = scope.partition(":")
     if separator and kind in {"tag", "role"}:
         if name not in (declared.tags if kind == "tag" else declared.roles):
@@ -183,7 +184,7 @@ def _approval_problems(
 ) -> Iterator[Problem]:
     document, declared, read = context
     for index, approver in enumerate(rule.approvers):
-        yield from _approver_problems(approver, (*path, "approvers", index), declared, read)
+        yield from _approver_problems(approver, (*path, "approvers", index), declared=declared, read=read)
     if path in declared.faulty:
         return
     if rule.auto and rule.approvers:
@@ -202,7 +203,7 @@ def _approval_problems(
         yield read.problem((*path, "required"), f"{rule.required} approvers are required", hint)
 
 
-def _approver_problems(approver: str, path: Path, declared: Declared, read: YamlText) -> Iterator[Problem]:
+def _approver_problems(approver: str, path: Path, *, declared: Declared, read: YamlText) -> Iterator[Problem]:
     kind, separator, group = approver.partition(":")
     is_group = bool(separator) and kind == "group"
     if (group if is_group else approver) not in (declared.groups if is_group else declared.people):

@@ -274,4 +274,9 @@ def _duckdb(type_: _Declared) -> ColumnType:
         return ColumnType(kind=Kind.ENUM, sql=type_.text)
     kind = _DUCKDB.get(name, Kind.OTHER)
     sql = type_.text if kind is Kind.OTHER else name
-    return ColumnType(kind=kind, sql=sql, unsigned=name.startswith("U") and kind is Kind.INTEGER, with_time_zone="WITH TIME ZONE" in name)
+    return ColumnType(
+        kind=kind,
+        sql=sql,
+        unsigned=name.startswith("U") and kind is Kind.INTEGER,
+        with_time_zone="WITH TIME ZONE" in name,
+    )

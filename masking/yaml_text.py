@@ -92,18 +92,21 @@ def _value(node: yaml.Node, path: Path, read: YamlText) -> object:
     return _scalar(node, path, read)
 
 
+def _problem_at(place: Place, message: str, hint: str, *, read: YamlText) -> Problem:
+    return Problem(message=message, hint=hint, file=read.name, line=place.line, column=place.column)
+
+
 def _mapping(node: yaml.MappingNode, path: Path, read: YamlText) -> dict[str, object]:
     found: dict[str, object] = {}
     for key_node, value_node in node.value:
         key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
         place = Place(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        where = {"file": read.name, "line": place.line, "column": place.column}
         if key is None:
-            read.problems.append(Problem(message="a key must be text", hint="Write `name: value`.", **where))
+            read.problems.append(_problem_at(place, "a key must be text", "Write `name: value`.", read=read))
         elif key in found:
             first = read.keys[*path, key]
             hint = f"It stands on line {first.line} already, and only one of the two can hold: remove or join them."
-            read.problems.append(Problem(message=f"{key} is there twice", hint=hint, **where))
+            read.problems.append(_problem_at(place, f"{key} is there twice", hint, read=read))
         else:
             read.keys[*path, key] = place
             found[key] = _value(value_node, (*path, key), read)
@@ -113,7 +116,7 @@ def _mapping(node: yaml.MappingNode, path: Path, read: YamlText) -> dict[str, ob
 def _scalar(node: yaml.Node, path: Path, read: YamlText) -> object:
     constructor = yaml.constructor.SafeConstructor()
     try:
-        return constructor.construct_object(node)  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+        return constructor.construct_object(node)
     except (yaml.YAMLError, ValueError, OverflowError) as exc:
         hint = "Put the value between double quotes."
         read.problems.append(read.problem(path, f"not a value: {type(exc).__name__}", hint))

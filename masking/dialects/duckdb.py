@@ -1,6 +1,8 @@
 """Masks in DuckDB, with functions that count code points, not graphemes, and need no extension."""
 
-from datetime import date, datetime
+# ruff: noqa: D103 -- what each function yields is said once, in `Spelling`
+
+from datetime import datetime
 from decimal import Decimal
 
 from masking.constants import Fixed

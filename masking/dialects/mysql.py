@@ -4,11 +4,13 @@ No `||`, no `%`, no double quotes, no `NOT`; each mask begins with `CASE WHEN co
 result takes the column's own collation and is as implicit as the column.
 """
 
+# ruff: noqa: D103 -- what each function yields is said once, in `Spelling`
+
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from masking.constants import JSON_NULL, Fixed
+from masking.constants import Fixed
 from masking.dialects.spelling import Unit, inert_parts, plain
 from masking.masks import EXACT, PSEUDONYM_LENGTH, Hash
 from masking.ranges import lowest, one_step_above
@@ -112,7 +114,9 @@ def truncated(column: str, type_: ColumnType, unit: Unit) -> str:
     """Counted in days, so that no year is too small for it; dates with zeroes for parts have no day and become NULL."""
     zoned = type_.kind is Kind.TIMESTAMP and type_.with_time_zone
     # A TIMESTAMP is read as an instant, whatever time zone the session displays it in.
-    value = f"TIMESTAMPADD(SECOND, FLOOR(UNIX_TIMESTAMP({column})), CAST('1970-01-01' AS DATETIME))" if zoned else column
+    value = (
+        f"TIMESTAMPADD(SECOND, FLOOR(UNIX_TIMESTAMP({column})), CAST('1970-01-01' AS DATETIME))" if zoned else column
+    )
     day = "DAYOFYEAR" if unit == "year" else "DAYOFMONTH"
     first = f"FROM_DAYS(TO_DAYS({value}) - {day}({value}) + 1)"
     if type_.kind is Kind.DATE:
@@ -128,7 +132,9 @@ def rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
         return _float_rounded_down(column, float(size))
     step, least = plain(size), lowest(type_)
     # Division towards zero, which no mode makes overflow as a subtraction of unsigned numbers does.
-    multiple = f"({column} DIV {step} * {step})" if type_.kind is Kind.INTEGER else f"({column} - MOD({column}, {step}))"
+    multiple = (
+        f"({column} DIV {step} * {step})" if type_.kind is Kind.INTEGER else f"({column} - MOD({column}, {step}))"
+    )
     target = f"DECIMAL({type_.precision},{type_.scale})"
     if type_.unsigned or least is None:
         return f"CAST({multiple} AS {target if type_.kind is Kind.DECIMAL else 'UNSIGNED'})"

@@ -4,6 +4,8 @@ Only `CASE`, `IS NULL`, `AND` and `CAST` stand bare: they look up nothing by nam
 and parallel-safe.
 """
 
+# ruff: noqa: D103 -- what each function yields is said once, in `Spelling`
+
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -50,7 +52,11 @@ def literal(value: Fixed, type_: ColumnType) -> str:
     if isinstance(value, int | float | Decimal):
         return cast(f"'{plain(value)}'", type_.sql)
     text = string(str(value))
-    return cast(text.removeprefix("CAST(").removesuffix(f" AS {_TEXT})"), type_.sql) if _is_one(text) else cast(text, type_.sql)
+    return (
+        cast(text.removeprefix("CAST(").removesuffix(f" AS {_TEXT})"), type_.sql)
+        if _is_one(text)
+        else cast(text, type_.sql)
+    )
 
 
 def _is_one(text: str) -> bool:
@@ -135,8 +141,7 @@ def truncated(column: str, type_: ColumnType, unit: Unit) -> str:
         zone = ("'UTC'",) if type_.with_time_zone else ()
         inside = cast(_call("date_trunc", f"'{unit}'", column, *zone), type_.sql)
     least, greatest, below, above = (
-        cast(f"'{bound}'", type_.sql)
-        for bound in ("4712-01-01 BC", "294276-01-01", "-infinity", "infinity")
+        cast(f"'{bound}'", type_.sql) for bound in ("4712-01-01 BC", "294276-01-01", "-infinity", "infinity")
     )
     return (
         f"CASE WHEN {operated(column, '<', least)} THEN {below} "
@@ -172,7 +177,9 @@ def _number(value: Decimal, type_: ColumnType) -> str:
 def _float_rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
     double = "double precision"
     value = cast(column, double) if type_.sql in SINGLE else column
-    step, least, greatest, zero = (cast(f"'{n!r}'", double) for n in (float(size), -float(size), EXACT * float(size), 0.0))
+    step, least, greatest, zero = (
+        cast(f"'{n!r}'", double) for n in (float(size), -float(size), EXACT * float(size), 0.0)
+    )
     lowest = cast(f"'{-EXACT * float(size)!r}'", double)
     multiple = operated(_call("floor", operated(value, "/", step)), "*", step)
     return cast(

@@ -4,6 +4,8 @@ A masked column must keep its affinity, which decides how it compares. A cast gi
 cast to NUMERIC would destroy dates, so these take the affinity of the column by standing before it in a compound.
 """
 
+# ruff: noqa: D103 -- what each function yields is said once, in `Spelling`
+
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID

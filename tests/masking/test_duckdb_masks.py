@@ -33,9 +33,28 @@ from masking import (
 DIALECT: Dialect = "duckdb"
 KEY = "a key of more than sixteen characters"
 TEXTS = (
-    None, "", "a", "ana@shop.example", "@shop.example", "ana@localhost", "ana@", "a@b@c.d.example", "x.y", "a.b@c",
-    "123-45-6789", "12345", "é", "e\u0301e\u0301", "👩‍👩‍👧 family", "  padded  ", "a\nb", "O'Brien % : ?",
-    "a@" + "x" * 24 + "." + "y" * 24, "a@b." + "y" * 25, "Ω" * 60, "nul\x00inside@x.y",
+    None,
+    "",
+    "a",
+    "ana@shop.example",
+    "@shop.example",
+    "ana@localhost",
+    "ana@",
+    "a@b@c.d.example",
+    "x.y",
+    "a.b@c",
+    "123-45-6789",
+    "12345",
+    "é",
+    "e\u0301e\u0301",
+    "👩‍👩‍👧 family",
+    "  padded  ",
+    "a\nb",
+    "O'Brien % : ?",
+    "a@" + "x" * 24 + "." + "y" * 24,
+    "a@b." + "y" * 25,
+    "Ω" * 60,
+    "nul\x00inside@x.y",
 )
 TEXT_MASKS: tuple[Mask, ...] = (
     Redact(),
@@ -47,8 +66,31 @@ TEXT_MASKS: tuple[Mask, ...] = (
     Hash(key=KEY),
     Constant(value="50% of\n'é' ?:\\"),
 )
-FLOATS = (None, 0.0, 0.35, -0.35, 5e-324, -5e-324, 1.7976931348623157e308, -1.7976931348623157e308, math.nan, math.inf, -math.inf, 123.4)
-DATES = (None, "0001-01-01", "9999-12-31", "2024-02-29", "1969-12-31", "infinity", "-infinity", "0044-03-15 (BC)", "290000-05-05")
+FLOATS = (
+    None,
+    0.0,
+    0.35,
+    -0.35,
+    5e-324,
+    -5e-324,
+    1.7976931348623157e308,
+    -1.7976931348623157e308,
+    math.nan,
+    math.inf,
+    -math.inf,
+    123.4,
+)
+DATES = (
+    None,
+    "0001-01-01",
+    "9999-12-31",
+    "2024-02-29",
+    "1969-12-31",
+    "infinity",
+    "-infinity",
+    "0044-03-15 (BC)",
+    "290000-05-05",
+)
 COLUMNS: dict[str, tuple[tuple[object, ...], tuple[Mask, ...]]] = {
     "VARCHAR": (TEXTS, TEXT_MASKS),
     "TINYINT": ((None, 0, 9, -9, 127, -128), (Redact(), Null(), Bucket(size=10), Bucket(size=127), Constant(value=1))),
@@ -61,7 +103,10 @@ COLUMNS: dict[str, tuple[tuple[object, ...], tuple[Mask, ...]]] = {
         (Redact(), Null(), Bucket(size=10), Bucket(size="0.25"), Constant(value=1.5)),
     ),
     "DECIMAL(38,10)": ((None, "9" * 28 + ".9999999999", "-" + "9" * 28 + ".9"), (Redact(), Null(), Bucket(size=10))),
-    "DOUBLE": (FLOATS, (Redact(), Null(), Bucket(size="0.1"), Bucket(size=10), Bucket(size=10**18), Constant(value=1.5))),
+    "DOUBLE": (
+        FLOATS,
+        (Redact(), Null(), Bucket(size="0.1"), Bucket(size=10), Bucket(size=10**18), Constant(value=1.5)),
+    ),
     "FLOAT": ((None, 0.0, 0.3, -0.35, 1e-45, 3.4e38, math.nan, -math.inf), (Redact(), Null(), Bucket(size="0.1"))),
     "BOOLEAN": ((None, True, False), (Redact(), Null(), Constant(value=True))),
     "DATE": (DATES, (Redact(), Null(), Year(), Month(), Constant(value="2020-02-02"))),
@@ -120,7 +165,11 @@ def test_sql_yields_the_reference(connection: duckdb.DuckDBPyConnection, declare
     connection.executemany(f"INSERT INTO t VALUES (?, CAST(? AS {declared}))", [[n, value] for n, value in values])
     type_ = column_type(DIALECT, declared)
     # Dates beyond Python's are compared as DuckDB's own, below.
-    python = "" if type_.kind not in {Kind.DATE, Kind.TIMESTAMP} else "WHERE c IS NULL OR year(c) BETWEEN 1 AND 9999 AND isfinite(c)"
+    python = (
+        ""
+        if type_.kind not in {Kind.DATE, Kind.TIMESTAMP}
+        else "WHERE c IS NULL OR year(c) BETWEEN 1 AND 9999 AND isfinite(c)"
+    )
     raw = column(connection, f"SELECT c FROM t {python} ORDER BY id")
     for mask in COLUMNS[declared][1]:
         expression = mask_expression(mask, '"c"', type_, DIALECT)
@@ -150,4 +199,6 @@ def test_a_collation_is_kept(connection: duckdb.DuckDBPyConnection) -> None:
     type_ = column_type(DIALECT, "VARCHAR", collation="NOCASE")
     for mask, image in ((Partial(prefix=1, padding="x"), "AX"), (Redact(), "[REDACTED]"), (Constant(value="k"), "K")):
         expression = mask_expression(mask, '"c"', type_, DIALECT)
-        assert column(connection, f"SELECT count(*) FROM (SELECT {expression} AS c FROM t) s WHERE c = '{image}'") == [1]
+        assert column(connection, f"SELECT count(*) FROM (SELECT {expression} AS c FROM t) s WHERE c = '{image}'") == [
+            1
+        ]

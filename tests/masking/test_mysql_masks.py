@@ -33,8 +33,26 @@ Connection: TypeAlias = "pymysql.Connection[Cursor]"
 DIALECT: Dialect = "mysql"
 KEY = "a key of more than sixteen characters"
 TEXTS = (
-    None, "", "a", "ana@shop.example", "@shop.example", "ana@localhost", "ana@", "a@b@c.d.example", "x.y", "a.b@c",
-    "123-45-6789", "12345", "é", "e\u0301e\u0301", "👩‍👩‍👧 family", "  padded", "a\nb", "O'Brien % : ?", "a@b." + "y" * 25, "\\back",
+    None,
+    "",
+    "a",
+    "ana@shop.example",
+    "@shop.example",
+    "ana@localhost",
+    "ana@",
+    "a@b@c.d.example",
+    "x.y",
+    "a.b@c",
+    "123-45-6789",
+    "12345",
+    "é",
+    "e\u0301e\u0301",
+    "👩‍👩‍👧 family",
+    "  padded",
+    "a\nb",
+    "O'Brien % : ?",
+    "a@b." + "y" * 25,
+    "\\back",
 )
 TEXT_MASKS: tuple[Mask, ...] = (
     Redact(),
@@ -72,7 +90,10 @@ COLUMNS: dict[str, tuple[tuple[object, ...], tuple[Mask, ...]]] = {
     "date": (DATES, (Redact(), Null(), Year(), Month(), Constant(value="2020-02-02"))),
     "datetime": (DATES, (Redact(), Null(), Year(), Month(), Constant(value="2020-02-02T03:04:05"))),
     "datetime(6)": ((None, "2024-02-29 12:00:00.123456"), (Redact(), Null(), Year(), Month())),
-    "timestamp": ((None, "2023-12-31 23:59:59", "1970-01-01 00:00:01", "2038-01-19 03:14:07"), (Null(), Year(), Month())),
+    "timestamp": (
+        (None, "2023-12-31 23:59:59", "1970-01-01 00:00:01", "2038-01-19 03:14:07"),
+        (Null(), Year(), Month()),
+    ),
     "timestamp(3)": ((None, "2023-12-31 23:59:59.999"), (Redact(), Null(), Year(), Month())),
     "uuid": ((None, "12345678-1234-5678-1234-567812345678"), (Redact(), Null(), Hash(key=KEY))),
     "blob": ((None, b"\x00\xff"), (Redact(), Null())),
@@ -92,17 +113,20 @@ MODES = (
 def connection(mariadb_database: str) -> Iterator[Connection]:
     """A session that holds the key, at UTC."""
     url = make_url(mariadb_database)
-    with closing(
-        pymysql.connect(
-            host=url.host,
-            port=url.port or 3306,
-            user=url.username,
-            password=str(url.password or ""),
-            database=url.database,
-            charset="utf8mb4",
-            autocommit=True,
-        )
-    ) as opened, opened.cursor() as cursor:
+    with (
+        closing(
+            pymysql.connect(
+                host=url.host,
+                port=url.port or 3306,
+                user=url.username,
+                password=str(url.password or ""),
+                database=url.database,
+                charset="utf8mb4",
+                autocommit=True,
+            )
+        ) as opened,
+        opened.cursor() as cursor,
+    ):
         cursor.execute("SET time_zone = '+00:00'")
         for secret in session_secrets(Policy.parse(f"columns: {{t.c: {{hash: {KEY}}}}}"), DIALECT):
             cursor.execute(secret.statement("%s"), [secret.value])
@@ -137,9 +161,14 @@ def test_sql_yields_the_reference(connection: Connection, declared: str) -> None
             cursor.execute(f"SET sql_mode = '{mode}'")
         for mask in COLUMNS[declared][1]:
             expression = mask_expression(mask, "`c`", type_, DIALECT)
-            found = [v.rstrip(" ") if "PAD_CHAR" in mode and declared.startswith("char(") and isinstance(v, str) else v
-                     for v in column(connection, f"SELECT {expression} FROM t ORDER BY id")]
-            assert [shown(value) for value in found] == [shown(masked(mask, value, type_)) for value in raw], (mask, mode)
+            found = [
+                v.rstrip(" ") if "PAD_CHAR" in mode and declared.startswith("char(") and isinstance(v, str) else v
+                for v in column(connection, f"SELECT {expression} FROM t ORDER BY id")
+            ]
+            assert [shown(value) for value in found] == [shown(masked(mask, value, type_)) for value in raw], (
+                mask,
+                mode,
+            )
             with connection.cursor() as cursor:
                 cursor.execute("SHOW WARNINGS")
                 assert cursor.fetchall() == (), (mask, mode)
@@ -158,7 +187,9 @@ def test_a_mask_keeps_the_columns_collation(connection: Connection, declared: st
         assert column(connection, f"SELECT COERCIBILITY({expression}) FROM t") == [2], mask
 
 
-@pytest.mark.parametrize("declared", [name for name in COLUMNS if not name.startswith(("enum", "bit", "float", "year"))])
+@pytest.mark.parametrize(
+    "declared", [name for name in COLUMNS if not name.startswith(("enum", "bit", "float", "year"))]
+)
 def test_a_table_made_of_masks_has_like_columns(connection: Connection, declared: str) -> None:
     """CREATE TABLE AS finds the same kind of type that the column has."""
     with connection.cursor() as cursor:
@@ -169,6 +200,7 @@ def test_a_table_made_of_masks_has_like_columns(connection: Connection, declared
         with connection.cursor() as cursor:
             expression = mask_expression(mask, "`c`", type_, DIALECT)
             cursor.execute(f"CREATE TABLE u{number} AS SELECT {expression} AS c FROM t")
-        sql = f"SELECT column_type FROM information_schema.columns WHERE table_schema = database() AND table_name = 'u{number}'"
+        sql = "SELECT column_type FROM information_schema.columns WHERE table_schema = database()"
+        sql += f" AND table_name = 'u{number}'"
         kinds |= {column_type(DIALECT, str(found)).kind for found in column(connection, sql)}
     assert kinds <= {type_.kind, column_type(DIALECT, "int").kind if type_.kind.value == "boolean" else type_.kind}

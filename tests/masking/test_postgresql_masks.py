@@ -15,7 +15,6 @@ from masking import (
     Constant,
     Dialect,
     Email,
-    Expression,
     Hash,
     Mask,
     Month,
@@ -42,9 +41,32 @@ TEXT_MASKS: tuple[Mask, ...] = (
     Email(),
 )
 TEXTS = (
-    None, "", "a", "ana", "ana@shop.example", "@shop.example", "ana@localhost", "ana@", "a@b@c.d.example", "x.y", "a.b@c",
-    "123-45-6789", "1234", "12345", "é", "e\u0301e\u0301", "👩‍👩‍👧 family", "日本語テキスト", "  padded  ", "a\nb", "O'Brien %s :x ?",
-    "a@" + "x" * 24 + "." + "y" * 24, "a@b." + "y" * 25, "Ω" * 40, "a@b. ", "\\backslash",
+    None,
+    "",
+    "a",
+    "ana",
+    "ana@shop.example",
+    "@shop.example",
+    "ana@localhost",
+    "ana@",
+    "a@b@c.d.example",
+    "x.y",
+    "a.b@c",
+    "123-45-6789",
+    "1234",
+    "12345",
+    "é",
+    "e\u0301e\u0301",
+    "👩‍👩‍👧 family",
+    "日本語テキスト",
+    "  padded  ",
+    "a\nb",
+    "O'Brien %s :x ?",
+    "a@" + "x" * 24 + "." + "y" * 24,
+    "a@b." + "y" * 25,
+    "Ω" * 40,
+    "a@b. ",
+    "\\backslash",
 )
 COLUMNS: dict[str, tuple[tuple[object, ...], tuple[Mask, ...]]] = {
     "text": (TEXTS, (*TEXT_MASKS, Hash(key=KEY), Constant(value="50% of\n'é' ?:\\"), Constant(value=""))),
@@ -70,12 +92,27 @@ COLUMNS: dict[str, tuple[tuple[object, ...], tuple[Mask, ...]]] = {
         (Redact(), Null(), Bucket(size="0.1"), Bucket(size=10**18)),
     ),
     "double precision": (
-        (None, 0.0, 0.35, -0.35, 5e-324, -5e-324, 1.7976931348623157e308, -1.7976931348623157e308, "NaN", "Infinity",
-         "-Infinity", 1e16, 123.456),
+        (
+            None,
+            0.0,
+            0.35,
+            -0.35,
+            5e-324,
+            -5e-324,
+            1.7976931348623157e308,
+            -1.7976931348623157e308,
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            1e16,
+            123.456,
+        ),
         (Redact(), Null(), Bucket(size="0.1"), Bucket(size=10), Bucket(size=10**18), Constant(value=1.5)),
     ),
-    "real": ((None, 0.0, 0.3, -0.35, 1e-45, 3.4e38, -3.4e38, "NaN", "Infinity", "-Infinity"),
-             (Redact(), Null(), Bucket(size="0.1"), Bucket(size=10), Bucket(size=10**18))),
+    "real": (
+        (None, 0.0, 0.3, -0.35, 1e-45, 3.4e38, -3.4e38, "NaN", "Infinity", "-Infinity"),
+        (Redact(), Null(), Bucket(size="0.1"), Bucket(size=10), Bucket(size=10**18)),
+    ),
     "boolean": ((None, True, False), (Redact(), Null(), Constant(value=True))),
     "date": (
         (None, "0001-01-01", "9999-12-31", "2024-02-29", "1969-12-31", "2000-06-15"),
@@ -87,7 +124,13 @@ COLUMNS: dict[str, tuple[tuple[object, ...], tuple[Mask, ...]]] = {
     ),
     "timestamp(3) without time zone": ((None, "2024-02-29 12:00:00.123"), (Redact(), Null(), Year(), Month())),
     "timestamp with time zone": (
-        (None, "0001-01-02 00:00:00+00", "9999-12-30 23:59:59.999999+00", "2023-12-31 23:30:00-05", "2024-01-01 00:30:00+05"),
+        (
+            None,
+            "0001-01-02 00:00:00+00",
+            "9999-12-30 23:59:59.999999+00",
+            "2023-12-31 23:30:00-05",
+            "2024-01-01 00:30:00+05",
+        ),
         (Redact(), Null(), Year(), Month(), Constant(value="2020-02-02T03:04:05+02:00")),
     ),
     "uuid": (
@@ -102,6 +145,8 @@ COLUMNS: dict[str, tuple[tuple[object, ...], tuple[Mask, ...]]] = {
     "time without time zone": ((None, "12:00"), (Redact(), Null())),
     "inet": ((None, "10.0.0.1"), (Redact(), Null())),
 }
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A value that compares equal to itself, NaN included, and only to values of its own type."""
@@ -114,7 +159,7 @@ class Shown:
         if is_single and isinstance(value, float):
             value = struct.unpack("f", struct.pack("f", value))[0]
         number = value.normalize() if isinstance(value, Decimal) and value.is_finite() else value
-        return cls(f"{type(number).__name__} {number if isinstance(number, Decimal) else number!r}")
+        return cls(f"{type(number).__name__} {number}")
 
 
 @pytest.fixture

@@ -29,16 +29,71 @@ from masking import (
 DIALECT: Dialect = "sqlite"
 KEY = "a key of more than sixteen characters"
 TEXTS = (
-    None, "", "a", "ana@shop.example", "@shop.example", "ana@localhost", "ana@", "a@b@c.d.example", "x.y", "a.b@c",
-    "123-45-6789", "12345", "é", "e\u0301", "👩‍👩‍👧 family", "  padded  ", "a\nb", "O'Brien % : ?", "a@" + "x" * 24 + "." + "y" * 24,
-    "a@b." + "y" * 25, "7", "7.0", b"", b"\xff\x00secret", "Ω" * 60,
+    None,
+    "",
+    "a",
+    "ana@shop.example",
+    "@shop.example",
+    "ana@localhost",
+    "ana@",
+    "a@b@c.d.example",
+    "x.y",
+    "a.b@c",
+    "123-45-6789",
+    "12345",
+    "é",
+    "e\u0301",
+    "👩‍👩‍👧 family",
+    "  padded  ",
+    "a\nb",
+    "O'Brien % : ?",
+    "a@" + "x" * 24 + "." + "y" * 24,
+    "a@b." + "y" * 25,
+    "7",
+    "7.0",
+    b"",
+    b"\xff\x00secret",
+    "Ω" * 60,
 )
 NUMBERS = (
-    None, 0, 1, -1, 9, -9, 10, 2**63 - 1, -(2**63), 0.5, -0.5, 12.75, 5e-324, 1.7976931348623157e308, -1e300, float("inf"),
-    float("-inf"), "text", "12", "", b"12", "1e3",
+    None,
+    0,
+    1,
+    -1,
+    9,
+    -9,
+    10,
+    2**63 - 1,
+    -(2**63),
+    0.5,
+    -0.5,
+    12.75,
+    5e-324,
+    1.7976931348623157e308,
+    -1e300,
+    float("inf"),
+    float("-inf"),
+    "text",
+    "12",
+    "",
+    b"12",
+    "1e3",
 )
-DATES = (None, "2024-02-29", "0001-01-01", "9999-12-31", "2024-02-29 12:30:00.123456", "2024", "secret", "20240229", 20240229,
-         2451545.5, b"2024-02-29", "", "-2024-01-01")
+DATES = (
+    None,
+    "2024-02-29",
+    "0001-01-01",
+    "9999-12-31",
+    "2024-02-29 12:30:00.123456",
+    "2024",
+    "secret",
+    "20240229",
+    20240229,
+    2451545.5,
+    b"2024-02-29",
+    "",
+    "-2024-01-01",
+)
 TEXT_MASKS: tuple[Mask, ...] = (
     Redact(),
     Null(),
@@ -71,7 +126,9 @@ COLUMNS: dict[str, tuple[tuple[object, ...], tuple[Mask, ...]]] = {
 }
 PROBES = tuple(
     f"x {operator} {value}"
-    for operator, value in product(("=", "<", ">="), ("7", "'7'", "7.0", "'7.0'", "'2021'", "2021", "'[REDACTED]'", "'2024-01-01'"))
+    for operator, value in product(
+        ("=", "<", ">="), ("7", "'7'", "7.0", "'7.0'", "'2021'", "2021", "'[REDACTED]'", "'2024-01-01'")
+    )
 )
 
 
