@@ -16,6 +16,14 @@ from rewriter.resolution import Resolver
 from rewriter.schema import Catalog, Column, Relation
 
 
+_SYSTEM_COLUMNS: dict[Dialect, tuple[str, ...]] = {
+    "postgresql": ("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"),
+    "mysql": (),
+    "sqlite": ("rowid", "oid", "_rowid_"),
+    "duckdb": ("rowid",),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class BoundColumn:
     """One column of a protected relation.
@@ -39,12 +47,15 @@ class BoundColumn:
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """A relation whose scans may need masking: by its own columns' masks, or as a view over such relations."""
+    """A relation with masked columns. `sql`: its full name, `alias`: its bare name, both quoted. `system`: the engine's own
+    columns of a table, which `*` leaves out.
+    """
 
     relation: Relation
     sql: str
+    alias: str
     columns: tuple[BoundColumn, ...]
-    is_expanded: bool = False
+    system: tuple[str, ...]
 
     @property
     def masked_words(self) -> frozenset[str]:
@@ -117,22 +128,25 @@ _Rules = dict[str, tuple[ColumnName, Mask]]
 def _masks_by_relation(policy: Policy, catalog: Catalog, problems: list[Problem]) -> dict[tuple[str, str], _Rules]:
     masks: dict[tuple[str, str], _Rules] = {}
     relations = {table: _relation(table, catalog) for table in {*policy.tables, *(c.table for c in policy.columns)}}
-    for table, rule in policy.tables.items():
+    for table, closed in policy.tables.items():
         relation = relations[table]
         if relation is None:
             problems.append(_unknown_table(table, catalog))
             continue
-        clear = {_column(name, relation).name for name in rule.clear if _column(name, relation)}
+        listed = {name: _column(name, relation) for name in sorted(closed.clear)}
+        clear = {column.name for column in listed.values() if column is not None}
         problems.extend(
-            _unknown_column(ColumnName(table, c), relation) for c in sorted(rule.clear) if not _column(c, relation)
+            _unknown_column(ColumnName(table, name), relation) for name, column in listed.items() if column is None
         )
         masks.setdefault(relation.key, {}).update(
-            (c.name, (ColumnName(table, c.name), rule.default)) for c in relation.columns if c.name not in clear
+            (column.name, (ColumnName(table, column.name), closed.default))
+            for column in relation.columns
+            if column.name not in clear
         )
     for name, rule in policy.columns.items():
         relation = relations[name.table]
-        column = relation and _column(name.column, relation)
-        if relation is not None and column:
+        column = _column(name.column, relation) if relation is not None else None
+        if relation is not None and column is not None:
             masks.setdefault(relation.key, {})[column.name] = (name, rule.mask)
         elif not rule.optional:
             problems.append(_unknown_column(name, relation) if relation else _unknown_table(name.table, catalog))
@@ -206,7 +220,11 @@ def _protected(
     relation: Relation, rules: _Rules, catalog: Catalog, context: tuple[Principal | None, list[Problem]]
 ) -> Protected:
     columns = tuple(_bound_columns(relation, rules, catalog, context))
-    return Protected(relation, qualified(relation, catalog), columns)
+    own = {column.word for column in columns}
+    is_bare = catalog.dialect == "sqlite" and not relation.has_rowid
+    system = () if is_bare else tuple(name for name in _SYSTEM_COLUMNS[catalog.dialect] if name not in own)
+    name = quoted(relation.name, catalog.dialect)
+    return Protected(relation, qualified(relation, catalog), name, columns, system)
 
 
 def _bound_columns(

@@ -4,7 +4,7 @@ Read from the tokens, not from the tree: a parser may rename, fold or drop a cal
 """
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from masking.types import Dialect
 from rewriter.binding import Binding

@@ -5,7 +5,7 @@ decides the groups, they change nothing.
 """
 
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from masking.types import Kind
 from rewriter.edits import Edit

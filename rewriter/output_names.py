@@ -7,7 +7,7 @@ that it would have had is written out.
 from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from rewriter.edits import Edit
 from rewriter.scans import Scan, end_position

@@ -1,7 +1,7 @@
 """The narrow derived table that stands where a scan of a protected relation stood.
 
-`FROM customers AS c` → `FROM (SELECT "id", <mask> AS "email" FROM "public"."customers") AS c`, with the columns that the
-statement can need, in the table's order.
+`FROM customers AS c` → `FROM (SELECT "id", <mask> AS "email" FROM "public"."customers") AS c`, with the columns that
+the statement can need, in the table's order.
 """
 
 import re
@@ -9,18 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from masking.names import ColumnName
-from masking.types import Dialect
 from rewriter.binding import BoundColumn, Protected
 from rewriter.errors import Reason, StatementRefused
 from rewriter.scans import Mentions, Scan
-
-_SYSTEM_COLUMNS: dict[Dialect, tuple[str, ...]] = {
-    "postgresql": ("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"),
-    "mysql": (),
-    "sqlite": ("rowid", "oid", "_rowid_"),
-    "duckdb": ("rowid",),
-}
-
 
 _WORD = re.compile(r"[^\W\d][\w$]*")
 
@@ -42,7 +33,7 @@ class Needed:
         return frozenset(column.name for column in (*self.columns, *self.sources) if column.name is not None)
 
 
-def needed(scan: Scan, protected: Protected, mentions: Mentions, dialect: Dialect) -> Needed:
+def needed(scan: Scan, protected: Protected, mentions: Mentions) -> Needed:
     """The columns of `scan` that the statement can need.
 
     Raises:
@@ -55,9 +46,7 @@ def needed(scan: Scan, protected: Protected, mentions: Mentions, dialect: Dialec
         for column in protected.columns
         if (is_everything and column.word not in hidden) or mentions.names(column.word, scan)
     )
-    own = {column.word for column in protected.columns}
-    is_table = dialect != "sqlite" or scan.relation.has_rowid
-    system = tuple(n for n in _SYSTEM_COLUMNS[dialect] if is_table and n not in own and mentions.names(n, scan))
+    system = tuple(name for name in protected.system if mentions.names(name, scan))
     extra = (*system, *(c.word for c in columns if c.word in hidden))
     if is_everything and extra and any(c.mask or c.generation for c in columns):
         raise StatementRefused(Reason.CONSTRUCT, f"Name the columns instead of writing * beside {extra[0]}.")
@@ -73,10 +62,11 @@ def _sources(columns: tuple[BoundColumn, ...], protected: Protected) -> Iterator
             yield column
 
 
-def masked_select(protected: Protected, columns: Needed, revealed: frozenset[ColumnName], source: str) -> str:
+def masked_select(protected: Protected, columns: Needed, revealed: frozenset[ColumnName], *, source: str) -> str:
     """`SELECT … FROM source`: bare columns, masks under their columns' names, system columns.
 
-    Generated columns that read masked ones are computed anew, one level above: on a masked copy they would be made of masks.
+    Generated columns that read masked ones are computed anew, one level above: on a masked copy they would be made of
+    masks.
     """
     plain = [column for column in columns.columns if column.generation is None]
     items = [column.sql if column.name in revealed else column.projection for column in (*plain, *columns.sources)]
@@ -84,4 +74,4 @@ def masked_select(protected: Protected, columns: Needed, revealed: frozenset[Col
     if len(plain) == len(columns.columns):
         return inner
     outer = [c.sql if c.generation is None else f"{c.generation} AS {c.sql}" for c in columns.columns]
-    return f"SELECT {', '.join((*outer, *columns.system))} FROM ({inner}) AS {protected.sql.rpartition('.')[2]}"
+    return f"SELECT {', '.join((*outer, *columns.system))} FROM ({inner}) AS {protected.alias}"

@@ -38,11 +38,11 @@ class SystemRelation:
 class Resolver:
     """Name look-ups over one catalog, its folded index built once."""
 
-    __slots__ = ("_catalog", "_dialect", "_index")
+    __slots__ = ("_index", "catalog", "dialect")
 
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._dialect = catalog.dialect
+        self.catalog = catalog
+        self.dialect = catalog.dialect
         self._index = {self._folded_key(r.schema, r.name): r for r in catalog.relations.values()}
 
     def _folded_key(self, schema: str, name: str) -> tuple[str, str]:
@@ -50,18 +50,18 @@ class Resolver:
 
     def fold_relation(self, part: Part) -> str:
         """A table or schema name in the form in which the engine compares it."""
-        match self._dialect:
+        match self.dialect:
             case "postgresql":
                 return part.text if part.is_quoted else part.text.lower()
             case "mysql":
-                return part.text if self._catalog.is_table_case_sensitive else part.text.lower()
+                return part.text if self.catalog.is_table_case_sensitive else part.text.lower()
             case "sqlite" | "duckdb":
                 return part.text.lower()
 
     def resolve(self, parts: tuple[Part, ...]) -> Relation | SystemRelation | None:
         """The relation that dotted `parts` mean; None where the catalog knows none."""
         system = self._system(parts)
-        if system is not None and self._dialect == "postgresql":
+        if system is not None and self.dialect == "postgresql":
             return system
         folded = tuple(self.fold_relation(part) for part in parts)
         return self._user_relation(folded) or system
@@ -70,19 +70,19 @@ class Resolver:
         names = tuple(part.text.lower() for part in parts)
         name = names[-1]
         schema = names[-2] if len(names) > 1 else ""
-        if schema in _SYSTEM_SCHEMAS[self._dialect]:
+        if schema in _SYSTEM_SCHEMAS[self.dialect]:
             return SystemRelation(schema, name)
-        is_bare = not schema or self._dialect in ("sqlite", "duckdb")
-        if is_bare and name.startswith(_SYSTEM_PREFIXES[self._dialect]):
-            return SystemRelation("pg_catalog" if self._dialect == "postgresql" else "", name)
-        if not schema and self._catalog.default_schema.lower() in _SYSTEM_SCHEMAS[self._dialect]:
-            return SystemRelation(self._catalog.default_schema.lower(), name)
+        is_bare = not schema or self.dialect in ("sqlite", "duckdb")
+        if is_bare and name.startswith(_SYSTEM_PREFIXES[self.dialect]):
+            return SystemRelation("pg_catalog" if self.dialect == "postgresql" else "", name)
+        if not schema and self.catalog.default_schema.lower() in _SYSTEM_SCHEMAS[self.dialect]:
+            return SystemRelation(self.catalog.default_schema.lower(), name)
         return None
 
     def _user_relation(self, names: tuple[str, ...]) -> Relation | None:
         match names:
             case (name,):
-                found = (self._find(schema, name) for schema in self._catalog.search_path)
+                found = (self._find(schema, name) for schema in self.catalog.search_path)
                 return next((relation for relation in found if relation is not None), None)
             case (schema, name):
                 return self._find(schema, name) or self._in_database(schema, "main", name)
@@ -92,11 +92,11 @@ class Resolver:
                 return None
 
     def _in_database(self, database: str, schema: str, name: str) -> Relation | None:
-        if self._dialect not in ("duckdb", "postgresql"):
+        if self.dialect not in ("duckdb", "postgresql"):
             return None
-        if database == self.fold_relation(Part(self._catalog.database, is_quoted=True)):
+        if database == self.fold_relation(Part(self.catalog.database, is_quoted=True)):
             return self._find(schema, name)
-        return self._find(f"{database}.{schema}", name) if self._dialect == "duckdb" else None
+        return self._find(f"{database}.{schema}", name) if self.dialect == "duckdb" else None
 
     def _find(self, schema: str, name: str) -> Relation | None:
         return self._index.get((self.fold_relation(Part(schema, is_quoted=True)), name))

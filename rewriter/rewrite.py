@@ -78,6 +78,32 @@ class _MaskedView:
     revealed: frozenset[ColumnName]
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One statement to mask: under which binding, and what need not be masked."""
+
+    statement: Statement
+    binding: Binding
+    revealed: frozenset[ColumnName]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a statement scans, which of that is sensitive, and the edits that mask it."""
+
+    found: tuple[Scan, ...]
+    targets: tuple[_Target, ...]
+    edits: frozenset[Edit]
+
+    @property
+    def masked(self) -> frozenset[ColumnName]:
+        return frozenset().union(*(target.masked for target in self.targets))
+
+    @property
+    def revealed(self) -> frozenset[ColumnName]:
+        return frozenset().union(*(target.revealed for target in self.targets))
+
+
 def rewrite(
     sql: str,
     *,
@@ -129,45 +155,52 @@ def rewrite_bound(
     if statement.tree is None:
         return result
     try:
-        return _masked(statement, binding, revealed, result)
+        return _masked(_Work(statement, binding, revealed), result)
     except StatementRefused as error:
         if error.fingerprint is None:
             error.fingerprint = result.fingerprint
         raise
 
 
-def _masked(statement: Statement, binding: Binding, revealed: frozenset[ColumnName], result: Rewritten) -> Rewritten:
+def _masked(work: _Work, result: Rewritten) -> Rewritten:
+    _check_statement(work.statement)
+    plan = _plan(work)
+    if plan.targets:
+        result = replace(
+            result,
+            masked=plan.masked,
+            revealed=plan.revealed,
+            tables=tuple(sorted({".".join(target.scan.relation.key) for target in plan.targets})),
+        )
+    if plan.edits:
+        result = replace(result, sql=applied(work.statement.sql, plan.edits))
+    if plan.targets or plan.edits:
+        doubled = work.statement.is_percent_doubled
+        verify(result.sql, work.binding, revealed=work.revealed, is_percent_doubled=doubled)
+    return result
+
+
+def _plan(work: _Work) -> _Plan:
+    """Every edit that one statement needs."""
+    statement, binding = work.statement, work.binding
     check_calls(statement, binding)
-    _check_statement(statement)
-    found = scans(statement, binding.resolver, binding.catalog)
+    found = scans(statement, binding.resolver)
     sensitive = [scan for scan in found if _is_sensitive(scan, binding)]
     if sensitive and statement.kind is StatementKind.WRITE:
         raise StatementRefused(Reason.WRITE, "Writes may not touch tables with sensitive columns.")
     words = sensitive_words(binding)
-    settings = list(setting_edits(statement, binding))
+    edits = set(setting_edits(statement, binding))
     if not sensitive and not any(token.text.lower() in words for token in statement.tokens):
-        return replace(result, sql=applied(statement.sql, settings)) if settings else result
+        return _Plan(found, (), frozenset(edits))
     _check_accounted(statement, words)
     names = mentions(statement, found)
-    targets = [_target(statement, scan, names, binding, revealed) for scan in sensitive]
-    masked = frozenset().union(*(t.masked for t in targets))
-    result = replace(
-        result,
-        masked=masked,
-        revealed=frozenset().union(*(t.revealed for t in targets)),
-        tables=tuple(sorted({".".join(scan.relation.key) for scan in sensitive})),
-    )
+    targets = tuple(_target(work, scan, names) for scan in sensitive)
     changed = [target for target in targets if target.masked]
     _check_unambiguous(changed, found)
-    edits = [
-        *settings,
-        *_edits(statement, changed),
-        *shadowing_edits(statement, words, binding.resolver, binding.catalog),
-    ]
-    edits += output_name_edits(statement, edits, [target.scan for target in changed])
-    result = replace(result, sql=applied(statement.sql, edits))
-    verify(result.sql, binding, revealed=revealed, is_percent_doubled=statement.is_percent_doubled)
-    return result
+    edits.update(_edits(statement, changed))
+    edits.update(shadowing_edits(statement, words, binding.resolver))
+    edits.update(output_name_edits(statement, tuple(edits), [target.scan for target in changed]))
+    return _Plan(found, targets, frozenset(edits))
 
 
 def _is_sensitive(scan: Scan, binding: Binding) -> bool:
@@ -203,23 +236,23 @@ def _check_unambiguous(changed: list[_Target], found: tuple[Scan, ...]) -> None:
             raise StatementRefused(Reason.CONSTRUCT, f"Give the tables called {target.scan.word} different aliases.")
 
 
-def _target(
-    statement: Statement, scan: Scan, names: Mentions, binding: Binding, revealed: frozenset[ColumnName]
-) -> _Target:
+def _target(work: _Work, scan: Scan, names: Mentions) -> _Target:
+    statement, binding, revealed = work.statement, work.binding, work.revealed
     clauses = table_clauses(statement, scan)
     protected = binding.protected.get(scan.relation.key)
     view = _masked_view(scan.relation, binding, revealed)
     if protected is None:
         assert view is not None
         return _Target(scan, None, clauses, statement.written(view.sql), view.masked, view.revealed)
-    columns = needed(scan, protected, names, binding.dialect)
+    columns = needed(scan, protected, names)
     masked, shown = columns.names - revealed, columns.names & revealed
     source = protected.sql
     if view is not None:
         masked, shown = masked | view.masked, shown | view.revealed
         source = f"({view.sql}) AS {quoted(scan.relation.name, binding.dialect)}" if view.masked else source
     # The moved clauses are the caller's own text: they stand as they stood, and only what is generated is escaped.
-    head, tail = statement.written(masked_select(protected, columns, revealed, "\x00")).split("\x00")
+    select = masked_select(protected, columns, revealed, source="\x00")
+    head, tail = statement.written(select).split("\x00")
     inside = f"{clauses.before}{statement.written(source)}{clauses.after}{clauses.lock}"
     return _Target(scan, columns, clauses, f"{head}{inside}{tail}", masked, shown)
 
@@ -238,28 +271,14 @@ def _masked_view(relation: Relation, binding: Binding, revealed: frozenset[Colum
 
 
 def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnName]) -> _MaskedView:
-    """A view's SELECT masked, every table in it named in full, so that no name of the statement around it captures one."""
+    """A view's SELECT masked, every table in it named in full: no name of the statement around it captures one."""
     statement = read_statement(sql, binding.dialect)
-    statement = replace(
-        statement, sql=statement.text
-    )  # without comments: one to the end of the line would swallow the bracket
-    check_calls(statement, binding)
-    found = scans(statement, binding.resolver, binding.catalog)
-    sensitive = [scan for scan in found if _is_sensitive(scan, binding)]
-    _check_accounted(statement, sensitive_words(binding))
-    names = mentions(statement, found)
-    targets = [_target(statement, scan, names, binding, revealed) for scan in sensitive]
-    changed = [target for target in targets if target.masked]
-    replaced = {target.scan.start for target in changed}
-    edits = list(_edits(statement, changed))
-    edits += shadowing_edits(statement, sensitive_words(binding), binding.resolver, binding.catalog)
-    edits += [_full_name(scan, binding) for scan in found if scan.start not in replaced and not scan.is_qualified]
-    edits += output_name_edits(statement, edits, [target.scan for target in changed])
-    return _MaskedView(
-        applied(statement.sql, edits).strip(),
-        frozenset().union(*(t.masked for t in targets)),
-        frozenset().union(*(t.revealed for t in targets)),
-    )
+    # Without its comments: one to the end of the line would swallow the bracket that comes after.
+    statement = replace(statement, sql=statement.text)
+    plan = _plan(_Work(statement, binding, revealed))
+    replaced = {target.scan.start for target in plan.targets if target.masked}
+    named = {_full_name(scan, binding) for scan in plan.found if scan.start not in replaced and not scan.is_qualified}
+    return _MaskedView(applied(statement.sql, plan.edits | named).strip(), plan.masked, plan.revealed)
 
 
 def _full_name(scan: Scan, binding: Binding) -> Edit:
@@ -300,7 +319,7 @@ def _qualifier_edits(statement: Statement, scan: Scan) -> Iterator[Edit]:
         return
     for column in statement.tree.find_all(exp.Column):
         schema, table = column.args.get("db"), column.args.get("table")
-        if schema is None or table.name.lower() != scan.word or schema.name.lower() not in _schema_words(scan):
+        if schema is None or table is None or table.name.lower() != scan.word or schema.name.lower() not in _schema_words(scan):
             continue
         first = column.args.get("catalog") or schema
         yield Edit(position(first), position(table), "")

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
+from masking.types import Dialect
 from rewriter.errors import Reason, StatementRefused, UnknownRelation
 from rewriter.resolution import Part, Resolver, SystemRelation
-from rewriter.schema import Catalog, Relation
+from rewriter.schema import Relation
 from rewriter.statement import Statement
 from rewriter.system_catalogs import is_readable_catalog, measured_columns
 
@@ -80,7 +81,7 @@ def end_position(identifier: exp.Expr) -> int:
     return int(identifier.meta["end"]) + 1
 
 
-def scans(statement: Statement, resolver: Resolver, catalog: Catalog) -> tuple[Scan, ...]:
+def scans(statement: Statement, resolver: Resolver) -> tuple[Scan, ...]:
     """Every scan of a user's relation in the statement, in the text's order.
 
     Raises:
@@ -89,13 +90,13 @@ def scans(statement: Statement, resolver: Resolver, catalog: Catalog) -> tuple[S
     """
     if statement.tree is None:
         return ()
-    found = list(_table_scans(statement, resolver, catalog))
+    found = list(_table_scans(statement, resolver))
     if statement.dialect == "sqlite":
-        found.extend(_operand_scans(statement, resolver, catalog))
+        found.extend(_operand_scans(statement, resolver))
     return tuple(sorted(found, key=lambda scan: scan.start))
 
 
-def _table_scans(statement: Statement, resolver: Resolver, catalog: Catalog) -> Iterator[Scan]:
+def _table_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
     assert statement.tree is not None
     for table in statement.tree.find_all(exp.Table):
         name = table.this
@@ -105,9 +106,9 @@ def _table_scans(statement: Statement, resolver: Resolver, catalog: Catalog) -> 
         if statement.text[start] == "'":
             raise StatementRefused(Reason.CONSTRUCT, "Name a table; files cannot be read.")
         parts = _parts(table)
-        if len(parts) == 1 and is_cte(table, parts[0], resolver, catalog):
+        if len(parts) == 1 and is_cte(table, parts[0], resolver):
             continue
-        relation = _resolved(parts, statement, resolver, catalog)
+        relation = _resolved(parts, statement, resolver)
         if relation is not None:
             yield _scan(table, relation, statement)
 
@@ -117,20 +118,20 @@ def _parts(table: exp.Expr) -> tuple[Part, ...]:
     return tuple(part(name) for name in names if name)
 
 
-def _resolved(parts: tuple[Part, ...], statement: Statement, resolver: Resolver, catalog: Catalog) -> Relation | None:
+def _resolved(parts: tuple[Part, ...], statement: Statement, resolver: Resolver) -> Relation | None:
     """The relation that the parts mean; None for a readable system catalog."""
     relation = resolver.resolve(parts)
     if isinstance(relation, SystemRelation):
-        if not is_readable_catalog(catalog.dialect, relation.schema, relation.name):
+        if not is_readable_catalog(resolver.dialect, relation.schema, relation.name):
             raise StatementRefused(
                 Reason.SYSTEM_CATALOG, f"{relation.name} is not among the catalogs open to everyone."
             )
         _check_measured(relation, statement)
         return None
     if relation is None:
-        if catalog.dialect == "mysql" and parts[-1].text.lower() == "dual":
+        if resolver.dialect == "mysql" and parts[-1].text.lower() == "dual":
             return None
-        quote = "`" if catalog.dialect == "mysql" else '"'
+        quote = "`" if resolver.dialect == "mysql" else '"'
         written = ".".join(quote + p.text.replace(quote, 2 * quote) + quote if p.is_quoted else p.text for p in parts)
         raise UnknownRelation(".".join(p.text for p in parts), f"SELECT 1 FROM {written} WHERE 1 = 0")
     return relation
@@ -164,7 +165,7 @@ def _scan(table: exp.Expr, relation: Relation, statement: Statement) -> Scan:
     )
 
 
-def _operand_scans(statement: Statement, resolver: Resolver, catalog: Catalog) -> Iterator[Scan]:
+def _operand_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
     """SQLite reads a table in `x IN tablename`; the parser calls that name a column."""
     assert statement.tree is not None
     for node in statement.tree.find_all(exp.In):
@@ -174,9 +175,9 @@ def _operand_scans(statement: Statement, resolver: Resolver, catalog: Catalog) -
         if not isinstance(operand, exp.Column):
             continue
         names = [name for name in (operand.args.get("table"), operand.this) if name]
-        if len(names) == 1 and is_cte(operand, part(names[0]), resolver, catalog):
+        if len(names) == 1 and is_cte(operand, part(names[0]), resolver):
             continue
-        relation = _resolved(tuple(part(name) for name in names), statement, resolver, catalog)
+        relation = _resolved(tuple(part(name) for name in names), statement, resolver)
         if relation is not None:
             start, end = position(names[0]), end_position(names[-1])
             yield Scan(
@@ -185,14 +186,14 @@ def _operand_scans(statement: Statement, resolver: Resolver, catalog: Catalog) -
             )  # fmt: skip
 
 
-def is_cte(node: exp.Expr, name: Part, resolver: Resolver, catalog: Catalog) -> bool:
+def is_cte(node: exp.Expr, name: Part, resolver: Resolver) -> bool:
     """Whether an unqualified name at `node` means a common table expression that is visible there."""
     folded = resolver.fold_relation(name)
     child, above = node, node.parent
     while above is not None:
         ctes: list[exp.Expr] = []
         if isinstance(above, exp.With):
-            ctes = _visible_inside(above, child, catalog)
+            ctes = _visible_inside(above, child, resolver.dialect)
         elif not isinstance(child, exp.With) and (with_ := above.args.get("with_")) is not None:
             ctes = with_.expressions
         if any(resolver.fold_relation(part(cte.args["alias"].this)) == folded for cte in ctes):
@@ -201,12 +202,12 @@ def is_cte(node: exp.Expr, name: Part, resolver: Resolver, catalog: Catalog) -> 
     return False
 
 
-def _visible_inside(with_: exp.With, member: exp.Expr, catalog: Catalog) -> list[exp.Expr]:
+def _visible_inside(with_: exp.With, member: exp.Expr, dialect: Dialect) -> list[exp.Expr]:
     """Which siblings, itself included, the body of one CTE can read: each engine's own rule."""
     ctes: list[exp.Expr] = with_.expressions
     index = next(i for i, cte in enumerate(ctes) if cte is member)
     is_recursive = bool(with_.args.get("recursive"))
-    match catalog.dialect:
+    match dialect:
         case "sqlite":
             return ctes
         case "postgresql" | "mysql":

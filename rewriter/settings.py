@@ -6,7 +6,7 @@ no value of it can begin with the settings' prefix.
 
 from collections.abc import Iterator
 
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from masking.secrets import session_secrets
 from rewriter.binding import Binding

@@ -13,13 +13,10 @@ from rewriter.edits import Edit
 from rewriter.errors import Reason, StatementRefused
 from rewriter.resolution import Resolver
 from rewriter.scans import end_position, is_cte, part, position
-from rewriter.schema import Catalog
 from rewriter.statement import Statement
 
 
-def shadowing_edits(
-    statement: Statement, words: frozenset[str], resolver: Resolver, catalog: Catalog
-) -> Iterator[Edit]:
+def shadowing_edits(statement: Statement, words: frozenset[str], resolver: Resolver) -> Iterator[Edit]:
     """Edits that give each expression named like one of `words` (lower case) a name of its own, and its readers that name.
 
     Raises:
@@ -29,7 +26,7 @@ def shadowing_edits(
     shadows = {cte.alias.lower() for cte in statement.tree.find_all(exp.CTE) if cte.alias.lower() in words}
     if not shadows:
         return
-    taken = {name.lower() for _, name in catalog.relations} | {t.text.lower() for t in statement.tokens}
+    taken = {name.lower() for _, name in resolver.catalog.relations} | {t.text.lower() for t in statement.tokens}
     for word in shadows:
         if f"unmask_{word}" in taken:
             raise StatementRefused(Reason.CONSTRUCT, f"Call the common table expression {word} something else.")
@@ -38,11 +35,7 @@ def shadowing_edits(
             yield _renamed(statement, cte.args["alias"].this)
     for table in statement.tree.find_all(exp.Table):
         name = table.this
-        if (
-            isinstance(name, exp.Identifier)
-            and not table.args.get("db")
-            and _reads(table, name, shadows, (resolver, catalog))
-        ):
+        if isinstance(name, exp.Identifier) and not table.args.get("db") and _reads(table, name, shadows, resolver):
             edit = _renamed(statement, name)
             written = statement.sql[edit.start : edit.end]
             yield edit if table.alias else Edit(edit.start, edit.end, f"{edit.replacement} AS {written}")
@@ -51,13 +44,13 @@ def shadowing_edits(
         if (
             isinstance(operand, exp.Column)
             and not operand.args.get("table")
-            and _reads(operand, operand.this, shadows, (resolver, catalog))
+            and _reads(operand, operand.this, shadows, resolver)
         ):
             yield _renamed(statement, operand.this)
 
 
-def _reads(node: exp.Expr, name: exp.Expr, shadows: set[str], lookup: tuple[Resolver, Catalog]) -> bool:
-    return name.name.lower() in shadows and not isinstance(node.parent, exp.Lock) and is_cte(node, part(name), *lookup)
+def _reads(node: exp.Expr, name: exp.Expr, shadows: set[str], resolver: Resolver) -> bool:
+    return name.name.lower() in shadows and not isinstance(node.parent, exp.Lock) and is_cte(node, part(name), resolver)
 
 
 def _renamed(statement: Statement, name: exp.Expr) -> Edit:

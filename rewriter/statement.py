@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as Grammar
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from masking.access import Fingerprint
 from masking.types import Dialect

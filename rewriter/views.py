@@ -36,7 +36,7 @@ def _direct(relation: Relation, binding: Binding) -> frozenset[tuple[str, str]]:
     if relation.depends_on is not None:
         return frozenset(key for key in relation.depends_on if key in binding.catalog.relations)
     statement = read_statement(_definition(relation), binding.dialect)
-    return frozenset(scan.relation.key for scan in scans(statement, binding.resolver, binding.catalog))
+    return frozenset(scan.relation.key for scan in scans(statement, binding.resolver))
 
 
 def _definition(relation: Relation) -> str:
