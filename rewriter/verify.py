@@ -22,7 +22,8 @@ _SYSTEM_WORDS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """A scan that is not behind a mask: of which relation, and as what the statement calls it."""
+    """A scan that is not behind a mask: of which relation, as what the statement calls it, and where the statement only
+    names tables."""
 
     protected: Protected
     alias: str
@@ -41,11 +42,12 @@ def verify(
     assert statement.tree is not None
     covered: list[tuple[int, int]] = []
     raw: list[_Raw] = []
+    places = frozenset(place for table in statement.tree.find_all(exp.Table) for place in _places(table))
     for table in statement.tree.find_all(exp.Table):
         for protected in _meant(table, binding):
             span = _masked_span(table, protected, statement, revealed)
             if span is None:
-                raw.append(_Raw(protected, (table.alias or table.name).lower(), _places(table)))
+                raw.append(_Raw(protected, (table.alias or table.name).lower(), places))
             else:
                 covered.append(span)
     if raw:

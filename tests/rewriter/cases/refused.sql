@@ -1,0 +1,68 @@
+-- reason: SEVERAL_STATEMENTS
+SELECT 1; SELECT 2;
+-- reason: STATEMENT_KIND
+COPY customers TO STDOUT;
+-- reason: STATEMENT_KIND
+DO $$ BEGIN END $$;
+-- reason: STATEMENT_KIND
+PREPARE p AS SELECT ssn FROM customers;
+-- reason: STATEMENT_KIND
+EXECUTE p;
+-- reason: STATEMENT_KIND
+EXPLAIN ANALYZE SELECT ssn FROM customers;
+-- reason: STATEMENT_KIND
+CREATE TABLE copy AS SELECT * FROM customers;
+-- reason: STATEMENT_KIND
+ALTER TABLE customers ADD COLUMN x int;
+-- reason: STATEMENT_KIND
+SELECT * INTO copy FROM customers;
+-- reason: STATEMENT_KIND
+SET search_path = crm;
+-- reason: STATEMENT_KIND
+SET standard_conforming_strings = off;
+-- reason: STATEMENT_KIND
+WITH gone AS (DELETE FROM orders RETURNING id) SELECT id FROM gone;
+-- reason: STATEMENT_KIND
+CALL leak();
+-- reason: WRITE
+UPDATE customers SET name = 'x';
+-- reason: WRITE
+INSERT INTO orders (note) SELECT ssn FROM customers;
+-- reason: WRITE
+DELETE FROM orders USING customers c WHERE c.id = customer_id AND c.ssn LIKE '1%';
+-- reason: FUNCTION
+SELECT query_to_xml('SELECT 1', true, true, '');
+-- reason: FUNCTION
+SELECT pg_read_file('/etc/passwd');
+-- reason: FUNCTION
+SELECT lo_get(1);
+-- reason: FUNCTION
+SELECT set_config('search_path', 'crm', false);
+-- reason: FUNCTION
+SELECT public.lower('X');
+-- reason: FUNCTION
+SELECT never_heard_of(1);
+-- reason: SYSTEM_CATALOG
+SELECT * FROM pg_stats;
+-- reason: SYSTEM_CATALOG
+SELECT query FROM pg_stat_activity;
+-- reason: SYSTEM_CATALOG
+SELECT rolpassword FROM pg_authid;
+-- reason: SYSTEM_CATALOG
+SELECT reltuples FROM pg_class;
+-- reason: UNKNOWN_RELATION
+SELECT * FROM nowhere;
+-- reason: UNPARSEABLE
+SELECT FROM WHERE;
+-- reason: UNPARSEABLE
+SELECT (((1);
+-- reason: LEXICAL
+SELECT U&"s\0073n" FROM customers;
+-- reason: LEXICAL
+SELECT 'open FROM customers;
+-- reason: LEXICAL
+SELECT 1 /* open;
+-- reason: LEXICAL
+SELECT 1a;
+-- reason: LEXICAL
+SELECT ssn\ FROM customers;

@@ -1,0 +1,85 @@
+"""The lexical gate: same length, same reading, or a refusal."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masking.types import Dialect
+from rewriter.errors import Reason, StatementRefused
+from rewriter.placeholders import MAX_CHARACTERS, parseable
+
+
+@pytest.mark.parametrize(
+    ("dialect", "is_doubled", "sql", "text"),
+    [
+        ("postgresql", True, "a = %(id_1)s::INT AND b %% 2", "a = ?       ::INT AND b %  2"),
+        ("postgresql", True, "LIKE 'x%%' -- 50%%", "LIKE 'x%%'        "),
+        ("postgresql", False, "a = $1 AND b LIKE 'x%'", "a = ?  AND b LIKE 'x%'"),
+        ("postgresql", False, "1 /* a /* b */ c */ + 2", "1                   + 2"),
+        ("postgresql", False, "a <-|-> b, @ c", "a -     b, - c"),
+        ("postgresql", False, "ORDER BY a USING <", "ORDER BY a        "),
+        ("postgresql", False, "$t$ -- ' $t$ x", "$t$ -- ' $t$ x"),
+        ("postgresql", False, r"E'\' -- ' || x", r"E'\' -- ' || x"),
+        ("mysql", True, "a = %s # why %%\n", "a = ?          \n"),
+        ("mysql", False, r"'a\'b' -- c", r"'a\'b'     "),
+        ("sqlite", False, "a = :x AND b = ?2 AND c = @y", "a = ?  AND b = ?  AND c = ? "),
+        ("duckdb", False, "a = $1 AND b = ?", "a = ?  AND b = ?"),
+    ],
+)
+def test_placeholders_and_comments_become_blanks_in_place(
+    dialect: Dialect, is_doubled: bool, sql: str, text: str
+) -> None:  # noqa: FBT001
+    """What the parser must not see is blanked; everything else keeps its place."""
+    assert parseable(sql, dialect, is_percent_doubled=is_doubled).text == text
+
+
+@pytest.mark.parametrize(
+    ("dialect", "is_doubled", "sql"),
+    [
+        ("postgresql", True, "'50%'"),
+        ("postgresql", True, "'%(x)s'"),
+        ("postgresql", True, "/* %(x)s */ 1"),
+        ("postgresql", True, "5 % 2"),
+        ("postgresql", False, "a\u00a0b"),
+        ("postgresql", False, "a\u200bb"),
+        ("postgresql", False, "a\x00b"),
+        ("postgresql", False, "'a\x00b'"),
+        ("postgresql", False, "1_a"),
+        ("postgresql", False, "U&'x'"),
+        ("mysql", False, "/*! 1 */"),
+        ("mysql", False, "/*M! 1 */"),
+        ("mysql", False, "/*+ SET_VAR(sql_mode='ANSI_QUOTES') */ 1"),
+        ("mysql", False, "5--1"),
+        ("sqlite", False, "a \\ b"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused(dialect: Dialect, is_doubled: bool, sql: str) -> None:  # noqa: FBT001
+    """Ambiguous forms do not pass."""
+    with pytest.raises(StatementRefused) as caught:
+        parseable(sql, dialect, is_percent_doubled=is_doubled)
+    assert caught.value.reason is Reason.LEXICAL
+
+
+def test_too_long_a_statement_is_refused() -> None:
+    """Length is bounded before anything is scanned."""
+    with pytest.raises(StatementRefused) as caught:
+        parseable("x" * (MAX_CHARACTERS + 1), "sqlite")
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
+@given(
+    st.text(alphabet="aE'\"$`[]-/*#%s(x):?1 \n\\;=<>@é\u00a0", max_size=40),
+    st.sampled_from(["postgresql", "mysql", "sqlite", "duckdb"]),
+    st.booleans(),
+)
+def test_any_text_keeps_its_length_or_is_refused(sql: str, dialect: Dialect, is_doubled: bool) -> None:  # noqa: FBT001
+    """Positions in the parseable text are positions in the original."""
+    try:
+        read = parseable(sql, dialect, is_percent_doubled=is_doubled)
+    except StatementRefused:
+        return
+    assert len(read.text) == len(sql)
+    assert all(read.text[start:end] == sql[start:end] for start, end in read.quoted.items())
+    assert re.sub(r"\s", "", read.text) == "" or not read.text.isspace()
