@@ -18,6 +18,7 @@ from rich.text import Text
 _UNBOUNDED = 100_000  # characters in a line that goes to no terminal
 _FLOWING = {"WHO", "SCOPE", "REASON", "APPROVED BY", "COLUMNS", "WHY", "SHOWN AS"}
 """Headings of columns whose text may go over several lines."""
+_SECOND = timedelta(seconds=1)
 _NARROWEST = 12  # characters of a column whose text flows
 _STYLES = {"pending": "yellow", "approved": "green", "denied": "red", "unreadable": "bold red", "failed": "bold red"}
 _STYLES |= {"revealed": "bold", "refused": "red", "expired": "dim", "revoked": "dim"}
@@ -102,8 +103,13 @@ def distance(at: datetime, now: datetime) -> str:
     >>> noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
     >>> distance(noon + timedelta(minutes=29, seconds=59), noon)
     'in 29 min'
+    >>> distance(noon + timedelta(hours=3), noon + timedelta(milliseconds=80))
+    'in 3 h'
     """
-    return f"in {_span(at - now)}" if at > now else f"{_span(now - at)} ago"
+    if at <= now:
+        return f"{_span(now - at)} ago"
+    # To the next whole second: what was granted for 30 minutes just now ends in 30, not in 29.
+    return f"in {_span(-((now - at) // _SECOND) * _SECOND)}"
 
 
 def _span(length: timedelta) -> str:

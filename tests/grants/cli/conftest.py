@@ -30,8 +30,7 @@ approval:
 """
 
 SHOP = (
-    "CREATE TABLE customers "
-    "(id INTEGER PRIMARY KEY, name VARCHAR(40), email VARCHAR(60), ssn VARCHAR(11), phone VARCHAR(20))",
+    "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, email VARCHAR(60), ssn CHAR(11), phone VARCHAR(20))",
     "INSERT INTO customers VALUES (1, 'Ada', 'ada@lovelace.example', '111-22-3333', '+44 20 1234')",
 )
 
