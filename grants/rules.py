@@ -17,6 +17,7 @@ from grants.errors import RuleError, UnknownPrincipal
 from grants.records import Approval, Lease, Request
 from grants.signing import PublicKey
 from masking import ApprovalRule, ColumnName, Policy, PolicyError, Principal
+from masking.durations import format_duration
 
 LONGEST = timedelta(days=30)
 """No grant is longer, whatever the policy says."""
@@ -150,7 +151,8 @@ def _check_duration(duration: timedelta, maximum: timedelta) -> None:
     if duration <= timedelta():
         raise RuleError("a grant's duration must be longer than nothing: say for how long, such as 30m")
     if duration > maximum:
-        raise RuleError(f"a grant of {duration} is too long: the most that the policy allows here is {maximum}")
+        asked, most = format_duration(duration), format_duration(maximum)
+        raise RuleError(f"a grant of {asked} is too long: the most that the policy allows here is {most}")
 
 
 def _pattern(reason: "str | re.Pattern[str]") -> str:

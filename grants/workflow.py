@@ -17,6 +17,7 @@ from grants.errors import GrantError, RuleError, SelfApproval, TransitionError
 from grants.records import LONGEST_LINE, Approval, Case, Denial, Lease, Request, Revocation, State, StatementScope
 from grants.rules import Missing
 from masking import ApprovalRule, Policy, Principal
+from masking.durations import format_duration
 
 TIME_TO_DECIDE = timedelta(days=3)
 """How long a request stays open."""
@@ -159,7 +160,8 @@ def approve(case: Case, setting: Setting, *, by: Principal, duration: timedelta 
         raise TransitionError(asked.id, State.PENDING, "approve", "You approved it already; it waits for others.")
     granted = asked.duration if duration is None else duration
     if not timedelta() < granted <= asked.duration:
-        raise RuleError(f"an approval may shorten what was asked for ({asked.duration}), not lengthen it or be empty")
+        most = format_duration(asked.duration)
+        raise RuleError(f"an approval may shorten what was asked for ({most}), not lengthen it or be empty")
     return Approval(**_decision(case, setting, by=by), duration=granted)
 
 
