@@ -19,7 +19,7 @@ _KEYWORDS = frozenset(
     inner intersect interval into is isnull join key keep last lateral leading left like limit list lookup map
     matched materialized merge minus mod natural next no not notnull nulls of offset on only operator option or order outer over
     overlay partition percent placing preceding qualify quantify range recursive regexp repeatable reserve returning
-    right rlike rollup row rows sample select separator set sets similar some sounds struct symmetric system table tablesample then
+    rename right rlike rollup row rows sample select separator set sets similar some sounds straight_join struct symmetric system table tablesample then
     ties to trailing unbounded union unique unpivot pivot using use values view when where window with within without xor zone
     bernoulli reservoir binary columns nested path error empty default wrapper passing ordinality
     """.split()

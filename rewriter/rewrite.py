@@ -5,7 +5,7 @@ With no sensitive column in reach the text comes back byte for byte.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -71,9 +71,10 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class _MaskedView:
-    """A view's definition with every scan in it masked."""
+    """A view's definition with every scan in it masked, and the names that it uses."""
 
     sql: str
+    names: Mentions
     masked: frozenset[ColumnName]
     revealed: frozenset[ColumnName]
 
@@ -94,6 +95,7 @@ class _Plan:
     found: tuple[Scan, ...]
     targets: tuple[_Target, ...]
     edits: frozenset[Edit]
+    names: Mentions = field(default_factory=Mentions)
 
     @property
     def masked(self) -> frozenset[ColumnName]:
@@ -193,14 +195,26 @@ def _plan(work: _Work) -> _Plan:
     if not sensitive and not any(token.text.lower() in words for token in statement.tokens):
         return _Plan(found, (), frozenset(edits))
     _check_accounted(statement, words)
-    names = mentions(statement, found)
+    names = _mentioned(work, found)
     targets = tuple(_target(work, scan, names) for scan in sensitive)
     changed = [target for target in targets if target.masked]
     _check_unambiguous(changed, found)
     edits.update(_edits(statement, changed))
     edits.update(shadowing_edits(statement, words, binding.resolver))
     edits.update(output_name_edits(statement, tuple(edits), [target.scan for target in changed]))
-    return _Plan(found, targets, frozenset(edits))
+    return _Plan(found, targets, frozenset(edits), names)
+
+
+def _mentioned(work: _Work, found: tuple[Scan, ...]) -> Mentions:
+    """The names that the statement uses, and those in the definitions of its views, which will stand inside it.
+
+    Inside they mean the views' own tables; but the check, which knows nothing of views, cannot tell.
+    """
+    names = mentions(work.statement, found)
+    for scan in found:
+        view = _masked_view(scan.relation, work.binding, work.revealed)
+        names = names if view is None else names.with_inner(view.names)
+    return names
 
 
 def _is_sensitive(scan: Scan, binding: Binding) -> bool:
@@ -278,7 +292,7 @@ def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnNam
     plan = _plan(_Work(statement, binding, revealed))
     replaced = {target.scan.start for target in plan.targets if target.masked}
     named = {_full_name(scan, binding) for scan in plan.found if scan.start not in replaced and not scan.is_qualified}
-    return _MaskedView(applied(statement.sql, plan.edits | named).strip(), plan.masked, plan.revealed)
+    return _MaskedView(applied(statement.sql, plan.edits | named).strip(), plan.names, plan.masked, plan.revealed)
 
 
 def _full_name(scan: Scan, binding: Binding) -> Edit:

@@ -49,6 +49,13 @@ class Mentions:
     words: dict[str, set[str | None]] = field(default_factory=dict)
     everything: set[str | None] = field(default_factory=set)
 
+    def with_inner(self, other: "Mentions") -> "Mentions":
+        """These and, behind no qualifier, those of a text that will stand inside the statement."""
+        words = {word: set(qualifiers) for word, qualifiers in self.words.items()}
+        for word in other.words:
+            words.setdefault(word, set()).add(None)
+        return Mentions(words, self.everything | ({None} if other.everything else set()))
+
     def is_everything(self, scan: Scan) -> bool:
         """Whether the statement may use every column of `scan`."""
         return None in self.everything or scan.word in self.everything or scan.has_column_list or scan.is_operand
