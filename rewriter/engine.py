@@ -78,11 +78,10 @@ class Installed:
             del dialect.__dict__[name]
         del dialect.__dict__[INSTALLED]
         pool: Any = self.engine.pool
-        pool._creator = pool._creator.unmask_original
+        pool._creator = pool._creator.unmask_original  # noqa: SLF001 -- see `_wrap_pool`
 
-    # How it is put on.
-
-    def _put_on(self) -> None:
+    def put_on(self) -> None:
+        """Wrap the engine's dialect and pool; `install` has done so."""
         self._wrap_dialect()
         self._wrap_pool()
         setattr(self.engine.dialect, INSTALLED, self)
@@ -99,7 +98,8 @@ class Installed:
             if hasattr(dialect, name):
                 self._wrap(name, _internal(getattr(dialect, name)))
         if hasattr(dialect, "_deliver_insertmanyvalues_batches"):
-            self._wrap("_deliver_insertmanyvalues_batches", _batches(dialect._deliver_insertmanyvalues_batches))
+            deliver = dialect._deliver_insertmanyvalues_batches  # noqa: SLF001 -- without it, batches are read whole
+            self._wrap("_deliver_insertmanyvalues_batches", _batches(deliver))
         connect, hook = dialect.connect, self.hook
 
         def connect_guarded(*arguments: Any, **keywords: Any) -> Any:
@@ -109,19 +109,17 @@ class Installed:
         self._wrap("connect", connect_guarded)
 
     def _wrap_pool(self) -> None:
+        # The creator, and not `do_connect`: that does not fire where the engine has creator=.
         pool: Any = self.engine.pool
-        original = pool._invoke_creator
+        original = pool._invoke_creator  # noqa: SLF001 -- it survives dispose(), which no public hook on creating does
         guard = self.hook.guard
 
         def creator(record: Any) -> Any:
             return guard(original(record))
 
-        creator.unmask_original = pool._creator  # type: ignore[attr-defined] # for uninstall
-        pool._creator = creator
+        creator.unmask_original = pool._creator  # type: ignore[attr-defined] # for uninstall  # noqa: SLF001
+        pool._creator = creator  # noqa: SLF001
         _guard_pooled(self.engine, self.hook)
-
-
-_NO_OPTIONS: dict[str, object] = {}
 
 
 def _executing(dialect: Any, hook: Hook) -> dict[str, Callable[..., None]]:
@@ -130,19 +128,19 @@ def _executing(dialect: Any, hook: Hook) -> dict[str, Callable[..., None]]:
     is_formatted = dialect.paramstyle in ("format", "pyformat")
     execute, execute_many, execute_bare = dialect.do_execute, dialect.do_executemany, dialect.do_execute_no_params
 
-    def do_execute(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:
-        options = context.execution_options if context is not None else _NO_OPTIONS
-        execute(cursor, prepare(cursor, statement, options, is_formatted=is_formatted), parameters, context)
+    def do_execute(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:  # noqa: PLR0917 -- SQLAlchemy's
+        options = None if context is None else context.execution_options
+        execute(cursor, prepare(cursor.connection, statement, options, is_formatted=is_formatted), parameters, context)
 
-    def do_executemany(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:
-        options = context.execution_options if context is not None else _NO_OPTIONS
-        safe = prepare(cursor, statement, options, is_formatted=is_formatted)
+    def do_executemany(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:  # noqa: PLR0917
+        options = None if context is None else context.execution_options
+        safe = prepare(cursor.connection, statement, options, is_formatted=is_formatted)
         with batching(cursor):
             execute_many(cursor, safe, parameters, context)
 
     def do_execute_no_params(cursor: Any, statement: Any, context: Any = None) -> None:
-        options = context.execution_options if context is not None else _NO_OPTIONS
-        execute_bare(cursor, prepare(cursor, statement, options, is_formatted=False), context)
+        options = None if context is None else context.execution_options
+        execute_bare(cursor, prepare(cursor.connection, statement, options, is_formatted=False), context)
 
     return {"do_execute": do_execute, "do_executemany": do_executemany, "do_execute_no_params": do_execute_no_params}
 
@@ -202,11 +200,14 @@ def install(  # noqa: PLR0913 -- the one call that an application writes: each a
     installed: Installed | None = engine.dialect.__dict__.get(INSTALLED)
     if installed is not None:
         if installed.terms != terms:
-            raise RewriteError("the engine is hooked already, with another policy, environment or grants: uninstall first")
+            raise RewriteError(
+                "the engine is hooked already, with another policy, environment or grants: uninstall first"
+            )
         return installed
-    hook = _hook(engine, policy, principal, _reports(policy, grants, audit, environment))
+    reports = _reports(policy, grants, audit, environment=environment)
+    hook = _hook(engine, Principals(policy, principal), reports, policy=policy)
     installed = Installed(engine, hook, terms)
-    installed._put_on()
+    installed.put_on()
     watch_sessions()
     return installed
 
@@ -219,14 +220,14 @@ class _Reports:
     source: AccessSource | None
 
 
-def _reports(policy: Policy, grants: GrantsSource | None, audit: Recorder | None, environment: str) -> _Reports:
+def _reports(policy: Policy, grants: GrantsSource | None, audit: Recorder | None, *, environment: str) -> _Reports:
     recorder = audit if audit is not None or grants is None else grants.recorder
     place = Place(environment=environment, policy_version=policy.version)
     source = None if grants is None else grants.attach(policy=policy, environment=environment)
     return _Reports(Reporter(recorder, place), source)
 
 
-def _hook(engine: Engine, policy: Policy, principal: Callable[[], str | None] | None, reports: _Reports) -> Hook:
+def _hook(engine: Engine, principals: Principals, reports: _Reports, *, policy: Policy) -> Hook:
     dialect = _DIALECTS.get(engine.dialect.name)
     if dialect is None:
         raise RewriteError(f"{engine.dialect.name} cannot be hooked. Supported: {', '.join(sorted(_DIALECTS))}")
@@ -237,7 +238,7 @@ def _hook(engine: Engine, policy: Policy, principal: Callable[[], str | None] | 
     return Hook(
         schemas,
         driver,
-        principals=Principals(policy, principal),
+        principals=principals,
         reporter=reports.reporter,
         source=reports.source,
     )

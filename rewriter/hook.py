@@ -60,7 +60,13 @@ class Hook:
     """Everything that one hooked engine knows. Implements `rewriter.guards.gate.Gate`."""
 
     def __init__(
-        self, schemas: Schemas, driver: Driver, *, principals: Principals, reporter: Reporter, source: AccessSource | None
+        self,
+        schemas: Schemas,
+        driver: Driver,
+        *,
+        principals: Principals,
+        reporter: Reporter,
+        source: AccessSource | None,
     ) -> None:
         self.schemas = schemas
         self.driver = driver
@@ -76,11 +82,21 @@ class Hook:
 
     # The dialect's side.
 
-    def prepare(self, cursor: Any, text: Any, options: Mapping[str, object], *, is_formatted: bool) -> Safe:
-        """The text to run in place of `text`, for the principal that the options or the context name."""
+    def prepare(self, connection: Any, text: Any, options: Mapping[str, object] | None, *, is_formatted: bool) -> Safe:
+        """The text to run in place of `text`, for the principal that the options or the context name.
+
+        Once per statement: what is known already costs a few look-ups, and nothing that grows with anything.
+        """
         if type(text) is Safe:
             return text
-        return self._pass(text, cursor.connection, self.principals.current(options), is_formatted)
+        who = self.principals.current(options)
+        view = self.schemas.known(connection)
+        if view is not None and not who.is_trusted:
+            _, lane = self._access(who, is_formatted)
+            prepared = view.statements.get(lane, text)
+            if prepared is not None and not prepared.rewritten.revealed:
+                return prepared.sql
+        return self._pass(_Ask(text, connection, who, is_formatted))
 
     def guard(self, connection: Any) -> Any:
         """A new connection of the driver, guarded, its session prepared for the policy's masks."""
@@ -104,7 +120,7 @@ class Hook:
 
     def admit(self, connection: object, text: str, *, is_formatted: bool) -> Safe:
         """As `Gate.admit`."""
-        return self._pass(text, connection, self.principals.current(), is_formatted)
+        return self.prepare(connection, text, None, is_formatted=is_formatted)
 
     def allow_raw(self, operation: str) -> None:
         """As `Gate.allow_raw`."""
@@ -167,15 +183,7 @@ class Hook:
 
     # The way of a statement.
 
-    def _pass(self, text: str, connection: Any, who: Who, is_formatted: bool) -> Safe:  # noqa: FBT001 -- once per statement: keywords cost
-        if not who.is_trusted and (view := self.schemas.known(connection)) is not None:
-            _, lane = self._access(who, is_formatted=is_formatted)
-            prepared = view.statements.get(lane, text)
-            if prepared is not None and not prepared.rewritten.revealed:
-                return prepared.sql
-        return self._pass_slowly(_Ask(text, connection, who, is_formatted))
-
-    def _pass_slowly(self, ask: _Ask) -> Safe:
+    def _pass(self, ask: _Ask) -> Safe:
         if not self._is_active or _INTERNAL.get():
             return Safe.of(ask.text)
         if ask.who.is_trusted:
@@ -196,7 +204,7 @@ class Hook:
             if (free := self._free_of_tables(ask)) is not None:
                 return free
             view = self.schemas.load(ask.connection)
-        access, lane = self._access(ask.who, is_formatted=ask.is_formatted)
+        access, lane = self._access(ask.who, ask.is_formatted)
         if type(ask.text) is Batch and self._prepared(replace(ask, text=ask.text.template), view, lane).is_inert:
             return Safe.of(ask.text)
         prepared = self._prepared(ask, view, lane)
@@ -270,7 +278,7 @@ class Hook:
         except UnknownRelation:
             raise error from None
 
-    def _access(self, who: Who, *, is_formatted: bool) -> tuple[Access, _Lane]:
+    def _access(self, who: Who, is_formatted: bool) -> tuple[Access, _Lane]:  # noqa: FBT001 -- once per statement, where a keyword costs
         access = NOBODY
         if self._source is not None and who.principal is not None:
             access = self._source.access(who.principal, who.groups)

@@ -1,7 +1,7 @@
 """One ORM Session serves one principal: when another comes, it forgets what it loaded for the one before.
 
-The identity map would hand out earlier, unmasked attributes without any SQL. Unflushed changes are kept: only attributes
-that are as loaded are expired.
+The identity map would hand out earlier, unmasked attributes without any SQL. Unflushed changes are kept: only
+attributes that are as loaded are expired.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,13 +53,13 @@ def _after_begin(session: Session, _transaction: object, connection: Any) -> Non
 
 def _guard_lookup(session: Session) -> None:
     """Have `Session.get` ask first whom the objects in the identity map were loaded for: it may run no SQL at all."""
-    lookup = session._identity_lookup
+    lookup = session._identity_lookup  # noqa: SLF001 -- what `ext.horizontal_shard` overrides; there is no event
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
         _serve(session, kwargs.get("execution_options") or {})
         return lookup(*args, **kwargs)
 
-    session._identity_lookup = guarded  # type: ignore[method-assign]
+    session._identity_lookup = guarded  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def _before_statement(state: ORMExecuteState) -> None:

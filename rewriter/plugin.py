@@ -1,4 +1,4 @@
-"""The second door to `install`: `create_engine(url, plugins=["unmask"], unmask_policy=…)`, or `?plugin=unmask&unmask_policy=…`."""
+"""The second door to `install`: `create_engine(url, plugins=["unmask"], unmask_policy=…)`, or `?plugin=unmask&…`."""
 
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ _ARGUMENTS = ("unmask_policy", "unmask_environment")
 class UnmaskPlugin(CreateEnginePlugin):
     """Hooks the engine that is being made.
 
-    `unmask_policy`: a `Policy`, or the path of its file. `unmask_environment`: as `install(environment=…)`. Both as keyword
-    arguments of `create_engine` or in the URL. `unmask_grants`: as `install(grants=…)`, a keyword argument only.
+    `unmask_policy`: a `Policy`, or the path of its file. `unmask_environment`: as `install(environment=…)`. Both as
+    keyword arguments of `create_engine` or in the URL. `unmask_grants`: as `install(grants=…)`, a keyword only.
     """
 
     def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:

@@ -6,9 +6,9 @@
 from datetime import datetime
 from typing import Protocol
 
+from masking import Policy
 from masking.access import Access, Fingerprint, Reveal
 from masking.names import Principal
-from masking import Policy
 
 
 class AccessSource(Protocol):

@@ -1,8 +1,8 @@
 """Counting the rows that a statement reveals, without a cost for statements that reveal none."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
-
 
 _UNKNOWN = 2**63
 """PyMySQL's unbuffered cursors say 2**64 - 1 for "not known yet"."""
@@ -29,49 +29,38 @@ def count_rows(cursor: Any, report: Callable[[int], None]) -> None:
 class _Count:
     """The count of one result, and the shadows that keep it."""
 
-    _SHADOWED = ("fetchone", "fetchmany", "fetchall", "close", "execute", "executemany")
+    _FETCHES = ("fetchone", "fetchmany", "fetchall")
+    _ENDS = ("close", "execute", "executemany")
 
     def __init__(self, cursor: Any, report: Callable[[int], None]) -> None:
         self._cursor = cursor
         self._report = report
         self._rows = 0
-        self._own = {name: getattr(cursor, name) for name in self._SHADOWED}
-        for name in self._SHADOWED:
-            setattr(cursor, name, getattr(self, name))
+        self._is_fetching = False
+        for name in self._FETCHES:
+            setattr(cursor, name, partial(self._fetch, name, getattr(cursor, name)))
+        for name in self._ENDS:
+            setattr(cursor, name, partial(self._end, name))
 
-    def _finish(self) -> Any:
-        cursor = self._cursor
-        for name in self._SHADOWED:
-            cursor.__dict__.pop(name, None)
-        self._report(self._rows)
-        return cursor
-
-    def fetchone(self) -> Any:
-        row = self._own["fetchone"]()
-        if row is None:
+    def _fetch(self, name: str, fetch: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self._is_fetching:  # one fetch is made of others: its own rows are all that counts
+            return fetch(*args, **kwargs)
+        self._is_fetching = True
+        try:
+            found = fetch(*args, **kwargs)
+        finally:
+            self._is_fetching = False
+        count = (found is not None) if name == "fetchone" else len(found)
+        self._rows += count
+        if not count or name == "fetchall":
             self._finish()
-        else:
-            self._rows += 1
-        return row
+        return found
 
-    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
-        rows = self._own["fetchmany"](*args, **kwargs)
-        self._rows += len(rows)
-        if not rows:
-            self._finish()
-        return rows
-
-    def fetchall(self) -> Any:
-        rows = self._own["fetchall"]()
-        self._rows += len(rows)
+    def _end(self, name: str, *args: Any, **kwargs: Any) -> Any:
         self._finish()
-        return rows
+        return getattr(self._cursor, name)(*args, **kwargs)
 
-    def close(self) -> Any:
-        return self._finish().close()
-
-    def execute(self, *args: Any, **kwargs: Any) -> Any:
-        return self._finish().execute(*args, **kwargs)
-
-    def executemany(self, *args: Any, **kwargs: Any) -> Any:
-        return self._finish().executemany(*args, **kwargs)
+    def _finish(self) -> None:
+        for name in (*self._FETCHES, *self._ENDS):
+            self._cursor.__dict__.pop(name, None)
+        self._report(self._rows)

@@ -23,6 +23,9 @@ class StatementCache:
         self._young: dict[Hashable, dict[str, Prepared]] = {}
         self._old: dict[Hashable, dict[str, Prepared]] = {}
 
+    def __len__(self) -> int:
+        return sum(len(entries) for lanes in (self._young, self._old) for entries in lanes.values())
+
     def get(self, lane: Hashable, text: str) -> Prepared | None:
         """What `text` was rewritten to, if that is still known."""
         entries = self._young.get(lane)

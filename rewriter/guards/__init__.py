@@ -36,7 +36,7 @@ def driver_of(name: str) -> Driver:
 
 @contextmanager
 def batching(cursor: Any) -> Iterator[None]:
-    """Inside, the dialect may send batches that it composes itself of text from the rewriter (psycopg2's `execute_batch`)."""
+    """Inside, the dialect may send batches that it composes of text from the rewriter (psycopg2's `execute_batch`)."""
     if not hasattr(type(cursor), "unmask_is_open"):
         yield
         return

@@ -28,14 +28,14 @@ class GuardedCursor(CursorWrapper):
     gate: ClassVar[Gate]
 
     def execute(self, statement: Any, parameters: Any = None, context: Any = None) -> Any:  # noqa: D102 -- the driver's own, as all below
-        safe = _admitted(self, statement)
+        safe = statement if type(statement) is Safe else _admitted(self, statement)
         run = super().execute
         if safe.aftermath is None:
             return run(safe, parameters, context)
         return self.gate.run(self, safe, lambda: run(safe, parameters, context))
 
     def executemany(self, statement: Any, parameters: Iterable[Any] | None = None, context: Any = None) -> Any:  # noqa: D102
-        safe = _admitted(self, statement)
+        safe = statement if type(statement) is Safe else _admitted(self, statement)
         run: Any = super().executemany
         return self.gate.run(self, safe, lambda: run(safe, parameters, context))
 
@@ -46,8 +46,6 @@ class GuardedCursor(CursorWrapper):
 
 
 def _admitted(cursor: Any, statement: object) -> Safe:
-    if type(statement) is Safe:
-        return statement
     if not isinstance(statement, str):
         raise TypeError(f"a guarded cursor takes SQL as str, not {type(statement).__name__}")
     safe: Safe = cursor.gate.admit(cursor.connection, str(statement), is_formatted=False)

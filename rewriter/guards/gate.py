@@ -18,7 +18,7 @@ class RawCursor(Protocol):
         """Run `sql`."""
         ...
 
-    def fetchall(self) -> list[Any]:
+    def fetchall(self) -> Sequence[Any]:
         """All rows of the last statement."""
         ...
 
@@ -65,11 +65,11 @@ class Gate(Protocol):
 class Driver:
     """One DBAPI driver: where its guards go in, and how the hook gets past them.
 
-    `errors`: the root of the driver's errors. `configure` puts the guard into the arguments of connect, `adopt` guards a connection that
-    was made without them and returns what stands in for it. `unguarded` lends a cursor for the hook's own reading: it
-    neither commits nor leaves a transaction open that was not open before. `keep_secrets` puts the policy's keys into
-    a new session for good, bound, so that they are in no statement's text. `withheld` is an error of the same class
-    without cells, or None where the error holds none.
+    `errors`: the root of the driver's errors. `configure` puts the guard into the arguments of connect, `adopt` guards
+    a connection that was made without them and returns what stands in for it. `unguarded` lends a cursor for the hook's
+    own reading: it neither commits nor leaves a transaction open that was not open before. `keep_secrets` puts the
+    policy's keys into a new session for good, bound, so that they are in no statement's text. `withheld` is an error of
+    the same class without cells, or None where the error holds none.
     """
 
     errors: type[BaseException]
@@ -83,4 +83,3 @@ class Driver:
 def is_guarded(connection: Any, gate: Gate) -> bool:
     """Whether `connection` is guarded for `gate` already."""
     return gate in (getattr(type(connection), "gate", None), getattr(connection, "__dict__", {}).get("unmask_gate"))
-

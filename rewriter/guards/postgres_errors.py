@@ -1,7 +1,7 @@
 """Which PostgreSQL errors carry cells, and what may still be said of them."""
 
 _WITHOUT_CELLS = frozenset(
-    {"01", "02", "03", "08", "0A", "0B", "25", "26", "28", "2B", "2D", "34", "3B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58"}
+    "01 02 03 08 0A 0B 25 26 28 2B 2D 34 3B 3D 3F 40 42 53 54 55 57 58".split(),
 )
 """SQLSTATE classes raised before a row is read, or whose texts name objects and settings only."""
 
@@ -27,4 +27,5 @@ def message(sqlstate: str, fields: dict[str, str | None]) -> str:
     words = {"constraint_name": "constraint", "table_name": "table", "column_name": "column"}
     named = [f'{word} "{fields[field]}"' for field, word in words.items() if fields.get(field)]
     place = f" ({', '.join(named)})" if named else ""
-    return f"{meaning}{place}; values are withheld because the statement touches sensitive columns [SQLSTATE {sqlstate}]"
+    why = "values are withheld because the statement touches sensitive columns"
+    return f"{meaning}{place}; {why} [SQLSTATE {sqlstate}]"

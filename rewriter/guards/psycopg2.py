@@ -1,7 +1,7 @@
 """Guards of psycopg2: subclasses by `connection_factory=`."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, ClassVar
 
 import psycopg2
@@ -15,7 +15,7 @@ from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
 from rewriter.prepared import Safe
 
 
-class GuardedCursor(extensions.cursor):
+class GuardedCursor(extensions.cursor):  # type: ignore[misc] # the driver has no types
     """A cursor that runs nothing but text from the rewriter.
 
     `unmask_is_open`: the dialect is sending batches that it composed, as bytes, of text from the rewriter.
@@ -27,14 +27,14 @@ class GuardedCursor(extensions.cursor):
     def execute(self, query: Any, vars: Any = None) -> Any:  # noqa: A002, D102 -- the driver's own, as all below
         if self.unmask_is_open and isinstance(query, bytes):
             return super().execute(query, vars)
-        safe = _admitted(self, query, is_formatted=vars is not None)
+        safe = query if type(query) is Safe else _admitted(self, query, is_formatted=vars is not None)
         run = super().execute
         if safe.aftermath is None:
             return run(safe, vars)
         return self.gate.run(self, safe, lambda: run(safe, vars))
 
     def executemany(self, query: Any, vars_list: Iterable[Any]) -> Any:  # noqa: D102
-        safe = _admitted(self, query, is_formatted=True)
+        safe = query if type(query) is Safe else _admitted(self, query, is_formatted=True)
         run = super().executemany
         return self.gate.run(self, safe, lambda: run(safe, vars_list))
 
@@ -56,8 +56,6 @@ class GuardedCursor(extensions.cursor):
 
 
 def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
-    if type(query) is Safe:
-        return query
     connection = cursor.connection
     if isinstance(query, Composable):
         query = query.as_string(connection)
@@ -69,7 +67,7 @@ def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
     return safe
 
 
-class GuardedConnection(extensions.connection):
+class GuardedConnection(extensions.connection):  # type: ignore[misc] # as above
     """A connection whose every way to data leads through a guarded cursor."""
 
     gate: ClassVar[Gate]
@@ -95,7 +93,7 @@ class GuardedConnection(extensions.connection):
         super().rollback()
         self.gate.transaction_ended(self)
 
-    def __exit__(self, *raised: Any) -> Any:
+    def __exit__(self, *raised: object) -> Any:
         try:
             return super().__exit__(*raised)
         finally:
@@ -115,7 +113,7 @@ def _adopt(connection: Any, gate: Gate) -> Any:
     # Fail closed: the class of a connection written in C cannot be changed afterwards, and psycopg2's own functions
     # accept no stand-in, so `connection.cursor(cursor_factory=…)` would stay open.
     raise RewriteError(
-        "this engine makes its psycopg2 connections by creator= or a do_connect listener, where no guard can be put in. "
+        "this engine makes its psycopg2 connections by creator= or a do_connect listener, where no guard fits. "
         "Leave it to SQLAlchemy (connect_args=, URL), or use psycopg."
     )
 
@@ -123,6 +121,7 @@ def _adopt(connection: Any, gate: Gate) -> Any:
 @contextmanager
 def _unguarded(connection: Any) -> Iterator[RawCursor]:
     status = connection.get_transaction_status()
+    unguarded: AbstractContextManager[RawCursor]
     if status == extensions.TRANSACTION_STATUS_INTRANS:
         unguarded = _in_transaction(connection)
     elif status == extensions.TRANSACTION_STATUS_IDLE and not connection.autocommit:
@@ -169,7 +168,7 @@ def _withheld(error: BaseException) -> BaseException | None:
     fields = {name: getattr(error.diag, name) for name in postgres_errors.SAFE_FIELDS}
     sqlstate = str(error.pgcode)
     text = postgres_errors.message(sqlstate, fields)
-    clean = type(error)(text)
+    clean: BaseException = type(error)(text)
     # The fields are read-only but for unpickling.
     clean.__setstate__({"pgcode": sqlstate, "pgerror": text})  # type: ignore[attr-defined]
     return clean

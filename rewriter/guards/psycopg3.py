@@ -1,7 +1,7 @@
 """Guards of psycopg: the connection's class is replaced by a subclass that hands out guarded cursors."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -17,8 +17,6 @@ from rewriter.prepared import Safe
 
 
 def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
-    if type(query) is Safe:
-        return query
     connection = cursor.connection
     if isinstance(query, Composable):
         query = query.as_string(connection)
@@ -36,19 +34,19 @@ class GuardedCursor:
     gate: ClassVar[Gate]
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102 -- the driver's own, as all below
-        safe = _admitted(self, query, is_formatted=params is not None)
+        safe = query if type(query) is Safe else _admitted(self, query, is_formatted=params is not None)
         run: Any = super().execute  # type: ignore[misc] # always mixed into a cursor class
         if safe.aftermath is None:
             return run(safe, params, **options)
         return self.gate.run(self, safe, lambda: run(safe, params, **options))
 
     def executemany(self, query: Any, params_seq: Iterable[Any], **options: Any) -> Any:  # noqa: D102
-        safe = _admitted(self, query, is_formatted=True)
+        safe = query if type(query) is Safe else _admitted(self, query, is_formatted=True)
         run: Any = super().executemany  # type: ignore[misc]
         return self.gate.run(self, safe, lambda: run(safe, params_seq, **options))
 
     def stream(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102
-        safe = _admitted(self, query, is_formatted=params is not None)
+        safe = query if type(query) is Safe else _admitted(self, query, is_formatted=params is not None)
         rows: Any = super().stream(safe, params, **options)  # type: ignore[misc]
         bare = Safe.of(safe, safe.aftermath and replace(safe.aftermath, record=None))
         count = 0
@@ -89,17 +87,17 @@ class GuardedConnection(psycopg.Connection[Any]):
         self.__dict__["unmask_server_cursor"] = self.gate.derived(GuardedCursor, factory)
 
     def commit(self) -> None:  # noqa: D102
-        super().commit()  # type: ignore[misc]
+        super().commit()
         self.gate.transaction_ended(self)
 
     def rollback(self) -> None:  # noqa: D102
-        super().rollback()  # type: ignore[misc]
+        super().rollback()
         self.gate.transaction_ended(self)
 
     @contextmanager
     def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:  # noqa: D102
         try:
-            with super().transaction(*args, **kwargs) as transaction:  # type: ignore[misc]
+            with super().transaction(*args, **kwargs) as transaction:
                 yield transaction
         finally:
             # A nested one is a savepoint.
@@ -111,7 +109,7 @@ class GuardedConnection(psycopg.Connection[Any]):
         """As the driver's; errors that arrive late are held to the same rule."""
         clean: BaseException | None = None
         try:
-            with super().pipeline() as pipeline:  # type: ignore[misc]
+            with super().pipeline() as pipeline:
                 yield pipeline
         except psycopg.Error as error:
             clean = _withheld(error)
@@ -137,6 +135,7 @@ def _adopt(connection: Any, gate: Gate) -> Any:
 @contextmanager
 def _unguarded(connection: Any) -> Iterator[RawCursor]:
     status = connection.info.transaction_status
+    unguarded: AbstractContextManager[RawCursor]
     if status == TransactionStatus.INTRANS:
         unguarded = _in_transaction(connection)
     elif status == TransactionStatus.IDLE and not connection.autocommit:

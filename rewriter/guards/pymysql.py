@@ -19,10 +19,11 @@ class OpenCursor(Cursor):
     """A cursor whose connection lets its text through, because it has been looked at before."""
 
     def _query(self, q: Any) -> Any:
-        connection = self._get_db()
+        base: Any = super()
+        connection = base._get_db()  # noqa: SLF001 -- the driver's own hook for subclasses, as _query
         connection.unmask_is_open = True
         try:
-            return super()._query(q)
+            return base._query(q)  # noqa: SLF001
         finally:
             connection.unmask_is_open = False
 
@@ -39,14 +40,14 @@ class GuardedCursor(OpenCursor):
     def execute(self, query: Any, args: Any = None) -> Any:  # noqa: D102 -- the driver's own, as all below
         if self.unmask_is_batch:
             return super().execute(query, args)
-        safe = _admitted(self, query, is_formatted=args is not None)
+        safe = query if type(query) is Safe else _admitted(self, query, is_formatted=args is not None)
         run = super().execute
         if safe.aftermath is None:
             return run(safe, args)
         return self.gate.run(self, safe, lambda: run(safe, args))
 
     def executemany(self, query: Any, args: Iterable[Any]) -> Any:  # noqa: D102
-        safe = _admitted(self, query, is_formatted=True)
+        safe = query if type(query) is Safe else _admitted(self, query, is_formatted=True)
         run = super().executemany
         self.unmask_is_batch = True
         try:
@@ -60,8 +61,6 @@ class GuardedCursor(OpenCursor):
 
 
 def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
-    if type(query) is Safe:
-        return query
     connection = cursor.connection
     safe: Safe = cursor.gate.admit(connection, _text(query, connection), is_formatted=is_formatted)
     return safe
@@ -93,7 +92,7 @@ class GuardedConnection(Connection):
         return self.gate.derived(GuardedCursor, factory)(self)
 
     def query(self, sql: Any, unbuffered: Any = False) -> Any:  # noqa: D102, FBT002
-        run: Any = super().query  # type: ignore[misc] # always mixed into a connection class
+        run: Any = super().query
         if self.unmask_is_open:
             return run(sql, unbuffered)
         # A cursor made round cursor(), or the application itself; parameters are in the text already.
@@ -103,23 +102,23 @@ class GuardedConnection(Connection):
     def select_db(self, db: Any) -> Any:  # noqa: D102
         self.gate.allow_raw("select_db")
         self.gate.transaction_ended(self)
-        return super().select_db(db)  # type: ignore[misc]
+        return super().select_db(db)
 
     def set_character_set(self, charset: Any, collation: Any = None) -> Any:  # noqa: D102
         if not str(charset).lower().startswith("utf8"):
             self.gate.allow_raw("set_character_set")
-        return super().set_character_set(charset, collation)  # type: ignore[misc]
+        return super().set_character_set(charset, collation)
 
     def show_warnings(self) -> Any:  # noqa: D102
         self.gate.allow_raw("show_warnings")
-        return super().show_warnings()  # type: ignore[misc]
+        return super().show_warnings()  # type: ignore[no-untyped-call] # the driver's
 
     def commit(self) -> None:  # noqa: D102
-        super().commit()  # type: ignore[misc]
+        super().commit()
         self.gate.transaction_ended(self)
 
     def rollback(self) -> None:  # noqa: D102
-        super().rollback()  # type: ignore[misc]
+        super().rollback()
         self.gate.transaction_ended(self)
 
 

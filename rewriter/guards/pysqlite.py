@@ -15,27 +15,25 @@ class GuardedCursor(sqlite3.Cursor):
 
     gate: ClassVar[Gate]
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: D102 -- the driver's own
-        query = _admitted(self, sql)
-        if query.aftermath is None:
-            return super().execute(query, parameters)
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:  # noqa: D102 -- the driver's own
+        query = sql if type(sql) is Safe else _admitted(self, sql)
         run = super().execute
+        if query.aftermath is None:
+            return run(query, parameters)
         return self.gate.run(self, query, lambda: run(query, parameters))
 
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:  # noqa: D102
-        query = _admitted(self, sql)
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Any:  # noqa: D102
+        query = sql if type(sql) is Safe else _admitted(self, sql)
         run = super().executemany
         return self.gate.run(self, query, lambda: run(query, parameters))
 
-    def executescript(self, sql_script: str, /) -> sqlite3.Cursor:  # noqa: D102
+    def executescript(self, sql_script: str, /) -> Any:  # noqa: D102
         self.gate.allow_raw("executescript")
         self.gate.transaction_ended(self.connection)
         return super().executescript(sql_script)
 
 
 def _admitted(cursor: GuardedCursor, sql: object) -> Safe:
-    if type(sql) is Safe:
-        return sql
     if not isinstance(sql, str):
         raise TypeError(f"execute() argument 1 must be str, not {type(sql).__name__}")
     return cursor.gate.admit(cursor.connection, sql, is_formatted=False)
@@ -69,9 +67,9 @@ class GuardedConnection(sqlite3.Connection):
         super().rollback()
         self.gate.transaction_ended(self)
 
-    def __exit__(self, *raised: Any) -> Any:
+    def __exit__(self, *raised: object) -> Any:
         try:
-            return super().__exit__(*raised)
+            return super().__exit__(*raised)  # type: ignore[arg-type] # as they came
         finally:
             self.gate.transaction_ended(self)
 
@@ -109,7 +107,7 @@ def _configure(arguments: dict[str, Any], gate: Gate) -> None:
 
 
 def _adopt(connection: Any, gate: Gate) -> Any:
-    from rewriter.guards.pysqlite_stand_in import StandIn
+    from rewriter.guards.pysqlite_stand_in import StandIn  # noqa: PLC0415 -- it is made of the classes above
 
     return connection if is_guarded(connection, gate) else StandIn(_raw(connection), gate)
 

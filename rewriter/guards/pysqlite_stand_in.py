@@ -7,7 +7,7 @@ unless it is a way to data.
 import sqlite3
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from rewriter.guards.gate import Gate
 from rewriter.guards.pysqlite import GuardedCursor
@@ -69,13 +69,13 @@ class StandIn:
         self.unmask_raw.rollback()
         self.unmask_gate.transaction_ended(self)
 
-    def __enter__(self) -> "StandIn":
+    def __enter__(self) -> Self:
         self.unmask_raw.__enter__()
         return self
 
-    def __exit__(self, *raised: Any) -> Any:
+    def __exit__(self, *raised: object) -> Any:
         try:
-            return self.unmask_raw.__exit__(*raised)
+            return self.unmask_raw.__exit__(*raised)  # type: ignore[arg-type] # as they came
         finally:
             self.unmask_gate.transaction_ended(self)
 

@@ -29,7 +29,8 @@ TRUSTED = "service:migrations"
 RAW = ("ada@lovelace.example", "grace@hopper.example", "111-22-3333", "444-55-6666")
 
 _SETUP = (
-    "CREATE TABLE customers (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, email VARCHAR(60) UNIQUE, ssn VARCHAR(11))",
+    """CREATE TABLE customers
+    (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, email VARCHAR(60) UNIQUE, ssn VARCHAR(11))""",
     "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, sku VARCHAR(20))",
     "INSERT INTO customers VALUES (1, 'Ada', 'ada@lovelace.example', '111-22-3333')",
     "INSERT INTO customers VALUES (2, 'Grace', 'grace@hopper.example', '444-55-6666')",
