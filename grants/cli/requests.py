@@ -32,38 +32,37 @@ class Shown(StrEnum):
     ALL = "all"
 
 
+Scopes = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SCOPE...", help="Columns (customers.email), tag:... or role:... of the policy."),
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="What for; approvers and the trail see it.")]
+Length = Annotated[
+    timedelta | None,
+    typer.Option("--for", metavar="DURATION", parser=parsed_duration, help="How long, such as 30m, 8h or 1h30m."),
+]
+Where = Annotated[str | None, typer.Option("--where", metavar="CONDITION", help='Only these rows, such as "id = 42".')]
+Uses = Annotated[int | None, typer.Option("--uses", metavar="N", min=1, help="Only so many statements.")]
+_ONE_STATEMENT = (
+    "Only the statement in this file (- for standard input), with any values; needs --database. Without SCOPE: all "
+    "that it reads masked."
+)
+Query = Annotated[
+    Path | None,
+    typer.Option("--query", metavar="FILE", exists=True, dir_okay=False, allow_dash=True, help=_ONE_STATEMENT),
+]
+
+
 @with_settings("environment", "database", "policy", "redis", "key")
 def request(  # noqa: PLR0913 -- a command's parameters are its options
     settings: Settings,
     *,
-    scopes: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="SCOPE...", help="Columns (customers.email), tag:... or role:... of the policy."),
-    ] = None,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What for; approvers and the trail see it.")],
-    duration: Annotated[
-        timedelta | None,
-        typer.Option("--for", metavar="DURATION", parser=parsed_duration, help="How long, such as 30m, 8h or 1h30m."),
-    ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option("--where", metavar="CONDITION", help='Only these rows, such as "id = 42".'),
-    ] = None,
-    uses: Annotated[
-        int | None,
-        typer.Option("--uses", metavar="N", min=1, help="Only so many statements."),
-    ] = None,
-    query: Annotated[
-        Path | None,
-        typer.Option(
-            "--query",
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            allow_dash=True,
-            help="Only this statement, with any values; it needs --database. Without SCOPE: all that it reads masked.",
-        ),
-    ] = None,
+    scopes: Scopes = None,
+    reason: Reason,
+    duration: Length = None,
+    where: Where = None,
+    uses: Uses = None,
+    query: Query = None,
 ) -> None:
     """Ask to see sensitive columns for a while.
 

@@ -1,5 +1,6 @@
 """How a statement would run: `explain`, and requests for one statement. No statement of anybody is run."""
 
+import re
 from contextlib import ExitStack
 from typing import Annotated, Any
 
@@ -11,8 +12,14 @@ from grants.cli.findings import Finding, column_findings, finding_rows, request_
 from grants.cli.rendering import print_json, print_lines, print_table
 from grants.cli.settings import Settings, with_settings
 from grants.records import StatementScope
-from masking import Principal
-from rewriter import Rewritten
+from masking import Policy, Principal
+from rewriter import Installed, Rewritten
+
+_PARAMETER = re.compile(
+    r"""('(?:[^']|'')*' | "[^"]*" | `[^`]*` | --[^\n]* | /\*.*?\*/) | (?<![:\w\\]) :[A-Za-z_]\w* (?!:)""",
+    re.DOTALL | re.VERBOSE,
+)
+"""A parameter; or, as the first group, text in which none can stand."""
 
 
 def statement_request(settings: Settings, sql: str) -> tuple[StatementScope, tuple[str, ...]]:
@@ -22,12 +29,19 @@ def statement_request(settings: Settings, sql: str) -> tuple[StatementScope, tup
     approver is shown has none.
     """
     with hooked(settings, settings.loaded_policy()) as installed:
-        rewritten = installed.explain(sql)
+        rewritten = installed.explain(_as_sent(sql, installed))
     columns = tuple(str(column) for column in sorted(rewritten.masked | rewritten.revealed))
     if not columns:
         raise CommandError(ExitCode.REFUSED, "nothing to ask for: the statement reads no sensitive column")
     scope = StatementScope(fingerprint=rewritten.fingerprint, literals="free", text=rewritten.statement)
     return scope, columns
+
+
+def _as_sent(sql: str, installed: Installed) -> str:
+    """`sql` with SQLAlchemy's parameters (`:name`) as the database knows them, so that the fingerprint is the same."""
+    if installed.engine.dialect.name == "sqlite":  # which has them itself
+        return sql
+    return _PARAMETER.sub(lambda match: match.group() if match[1] else "?", sql)
 
 
 @with_settings("environment", "database", "policy", "redis")
@@ -48,6 +62,17 @@ def explain(
     """
     policy = settings.loaded_policy()
     text = typer.get_text_stream("stdin").read() if sql == "-" else sql
+    rewritten = _rewritten(settings, policy, text, principal=principal)
+    who = None if principal is None else Principal(principal)
+    findings = column_findings(rewritten, policy, environment=settings.environment, who=who)
+    command = settings.command(*words) if (words := request_words(findings)) else None
+    if settings.as_json:
+        print_json(_explained(rewritten, findings) | {"principal": principal, "request_command": command})
+    else:
+        _print_explained(rewritten, findings, command)
+
+
+def _rewritten(settings: Settings, policy: Policy, sql: str, *, principal: str | None) -> Rewritten:
     with ExitStack() as stack:
         grants = None
         if principal is not None:
@@ -56,14 +81,7 @@ def explain(
             office = grants.office(policy=policy, environment=settings.environment)
             office.store.held(settings.environment, principal)
         installed = stack.enter_context(hooked(settings, policy, grants=grants))
-        rewritten = installed.explain(text, principal=principal)
-    who = None if principal is None else Principal(principal)
-    findings = column_findings(rewritten, policy, environment=settings.environment, who=who)
-    command = settings.command(*words) if (words := request_words(findings)) else None
-    if settings.as_json:
-        print_json(_explained(rewritten, findings) | {"principal": principal, "request_command": command})
-    else:
-        _print_explained(rewritten, findings, command)
+        return installed.explain(_as_sent(sql, installed), principal=principal)
 
 
 def _explained(rewritten: Rewritten, findings: tuple[Finding, ...]) -> dict[str, Any]:

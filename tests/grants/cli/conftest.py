@@ -1,16 +1,20 @@
 """People at their terminals: each with a key, all with one policy, one Redis and one small shop."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from typer.testing import CliRunner, Result
 
-from grants import generate_key
+from grants import Grants, generate_key
 from grants.cli import app
+from masking import Policy
+from rewriter import acting_as, install
 
 PEOPLE = {"ana": "support", "bo": "privacy", "cy": "privacy", "dee": "support"}
 
@@ -101,6 +105,23 @@ def filled(url: str) -> str:
             connection.execute(text(statement))
     engine.dispose()
     return url
+
+
+@contextmanager
+def application(shell: Shell) -> Iterator[Callable[[str], AbstractContextManager[Connection]]]:
+    """An application of the shop in prod: opens connections for a person."""
+    engine = create_engine(shell.variables["UNMASK_DATABASE_URL"])
+    grants = Grants.connect(shell.variables["UNMASK_REDIS_URL"], key=shell.variables["UNMASK_AUDIT_KEY"])
+    install(engine, policy=Policy.load(shell.variables["UNMASK_POLICY"]), grants=grants, environment="prod")
+
+    @contextmanager
+    def connected(principal: str) -> Iterator[Connection]:
+        with acting_as(principal), engine.connect() as connection:
+            yield connection
+
+    yield connected
+    grants.close()
+    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite_database", "postgres_database"])

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from tests.grants.cli.conftest import Shell
+from tests.grants.cli.conftest import Shell, application
 
 QUERY = "SELECT name, email, ssn, phone FROM customers WHERE id = 1"
 
@@ -128,5 +129,20 @@ def test_request_for_one_statement(shell: Shell, sqlite_shop: str, tmp_path: Pat
     same = shell.json("explain", "SELECT email FROM customers WHERE id = 2", *mine)
     other = shell.json("explain", "SELECT email FROM customers WHERE name = 'Ada'", *mine)
     assert [same["columns"][0]["is_revealed"], other["columns"][0]["is_revealed"]] == [True, False]
+    file.write_text("select email from customers where id = 1 -- 100% of it\n;", encoding="utf-8")
+    assert shell.json(*words)["statement"]["fingerprint"] == asked["statement"]["fingerprint"]
     file.write_text("select name from customers", encoding="utf-8")
     assert "reads no sensitive column" in shell.fails(1, *words)
+
+
+def test_request_for_one_statement_with_parameters(shell: Shell, shop: str, tmp_path: Path) -> None:
+    """A statement with SQLAlchemy's parameters is the one that the application sends, on every engine."""
+    file = tmp_path / "query.sql"
+    file.write_text("SELECT email FROM customers WHERE id = :id AND name <> 'a :b'", encoding="utf-8")
+    asked = shell.json("request", "--query", str(file), "--for", "30m", "--reason", "OPS-7")
+    shell.ok("approve", asked["id"], by="bo")
+    statement = text("SELECT email FROM customers WHERE id = :id AND name <> :name")
+    with application(shell) as connected, connected("ana@shop.example") as connection:
+        assert connection.execute(statement, {"id": 1, "name": "a"}).scalar_one() == "ada@lovelace.example"
+        other = text("SELECT email FROM customers WHERE id >= :id")
+        assert connection.execute(other, {"id": 1}).scalar_one() == "a***@***.example"

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
-from grants import Grants
 from grants.cli.exits import MEANINGS
-from masking import Policy
-from rewriter import acting_as, install
-from tests.grants.cli.conftest import POLICY, Shell
+from tests.grants.cli.conftest import POLICY, Shell, application
 
 PAGE = Path(__file__).parents[3] / "docs" / "cli.md"
 _ID = re.compile(r"\b[a-hjkmnp-z2-9]{4}-[a-hjkmnp-z2-9]{4}\b")
@@ -77,13 +74,9 @@ def test_examples_print_what_the_page_says(shell: Shell, sqlite_shop: str, monke
 
 def reveal_once(shell: Shell) -> None:
     """One statement of the application, run for ana while her grant is live."""
-    engine = create_engine(shell.variables["UNMASK_DATABASE_URL"])
-    grants = Grants.connect(shell.variables["UNMASK_REDIS_URL"], key=shell.variables["UNMASK_AUDIT_KEY"])
-    install(engine, policy=Policy.load(shell.variables["UNMASK_POLICY"]), grants=grants, environment="prod")
-    with acting_as("ana@shop.example"), engine.connect() as connection:
-        assert connection.execute(text("SELECT email FROM customers WHERE id = 1")).all() == [("ada@lovelace.example",)]
-    grants.close()
-    engine.dispose()
+    with application(shell) as connected, connected("ana@shop.example") as connection:
+        seen = connection.execute(text("SELECT email FROM customers WHERE id = 1")).all()
+    assert seen == [("ada@lovelace.example",)]
 
 
 def test_page_shows_the_policy_that_the_examples_use() -> None:

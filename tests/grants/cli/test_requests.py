@@ -3,37 +3,17 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import redis
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
-from grants import Grants
-from masking import Policy
-from rewriter import acting_as, install
-from tests.grants.cli.conftest import Shell
+from tests.grants.cli.conftest import Shell, application
 
 RAW, MASKED = "ada@lovelace.example", "a***@***.example"
-
-
-@contextmanager
-def application(shell: Shell) -> Iterator[Callable[[str], str]]:
-    """An application of the shop in prod: the e-mail address that it shows a person."""
-    engine = create_engine(shell.variables["UNMASK_DATABASE_URL"])
-    grants = Grants.connect(shell.variables["UNMASK_REDIS_URL"], key=shell.variables["UNMASK_AUDIT_KEY"])
-    install(engine, policy=Policy.load(shell.variables["UNMASK_POLICY"]), grants=grants, environment="prod")
-
-    def seen_by(principal: str) -> str:
-        with acting_as(principal), engine.connect() as connection:
-            return str(connection.execute(text("SELECT email FROM customers WHERE id = 1")).scalar_one())
-
-    yield seen_by
-    grants.close()
-    engine.dispose()
 
 
 def eventually(look: Callable[[], str], expected: str) -> bool:
@@ -48,7 +28,12 @@ def eventually(look: Callable[[], str], expected: str) -> bool:
 
 def test_story_from_request_to_trail(shell: Shell, sqlite_shop: str) -> None:
     """What one asks for and another approves is shown by the hook, ends with a revocation, and stands in the trail."""
-    with application(shell) as seen_by:
+    with application(shell) as connected:
+
+        def seen_by(principal: str) -> str:
+            with connected(principal) as connection:
+                return str(connection.execute(text("SELECT email FROM customers WHERE id = 1")).scalar_one())
+
         assert seen_by("ana@shop.example") == MASKED
         identifier = shell.asked()
         assert seen_by("ana@shop.example") == MASKED
