@@ -6,4 +6,5 @@ pytest_plugins = (
     "tests.fix_postgres",
     "tests.fix_mariadb",
     "tests.fix_files",
+    "tests.fix_demo",
 )
