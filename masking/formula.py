@@ -59,10 +59,10 @@ def parse_formula(sql: str) -> exp.Expr:
     """
     try:
         tree = sqlglot.parse_one(_TOKENS.sub(_plain_token, sql))
+        _written(tree, _Writing("postgresql", '"c"'))
     except (SqlglotError, RecursionError) as exc:
         message = "the expression cannot be parsed"
         raise fault(message, "Write one SQL expression over {column}, like left({column}, 2) || '***'.") from exc
-    _written(tree, _Writing("postgresql", '"c"'))
     return tree
 
 

@@ -10,10 +10,11 @@ import re
 import struct
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal, TypeAlias, assert_never
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
 
 from masking.constants import Fixed, cut, fitting, is_blank_padded, is_text_dated, redaction
 from masking.ranges import SINGLE, lowest
@@ -24,6 +25,16 @@ PSEUDONYM_LENGTH = 32
 
 Size = Annotated[Decimal, Field(ge=Decimal("1e-9"), le=Decimal("1e18"), allow_inf_nan=False)]
 """A bucket's size. The bounds keep every calculation with it inside the range of a double."""
+
+
+def _constant(value: object) -> object:
+    is_finite = not isinstance(value, float | Decimal) or math.isfinite(value)
+    if isinstance(value, str | int | float | Decimal | date) and is_finite:  # bool is int, datetime is date
+        return value
+    raise PydanticCustomError("constant", "text, a number, true, false, a date or a timestamp is expected here")
+
+
+ConstantValue: TypeAlias = Annotated[bool | int | float | Decimal | datetime | date | str, BeforeValidator(_constant)]
 
 
 class _Mask(BaseModel):
@@ -99,7 +110,7 @@ class Constant(_Mask):
     """Always `value`, for NULL too."""
 
     kind: Literal["constant"] = "constant"
-    value: StrictBool | StrictInt | float | Decimal | datetime | date | StrictStr
+    value: ConstantValue
 
 
 class Expression(_Mask):

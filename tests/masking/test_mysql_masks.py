@@ -204,3 +204,16 @@ def test_a_table_made_of_masks_has_like_columns(connection: Connection, declared
         sql += f" AND table_name = 'u{number}'"
         kinds |= {column_type(DIALECT, str(found)).kind for found in column(connection, sql)}
     assert kinds <= {type_.kind, column_type(DIALECT, "int").kind if type_.kind.value == "boolean" else type_.kind}
+
+
+def test_an_instant_is_cut_alike_in_every_time_zone(connection: Connection) -> None:
+    """The session's time zone decides how a TIMESTAMP is shown, never where its year begins."""
+    type_ = column_type(DIALECT, "timestamp")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (c timestamp NULL)")
+        cursor.execute("INSERT INTO t VALUES ('2023-12-31 20:30:00')")
+        for zone in ("+00:00", "+13:00", "-08:00"):
+            cursor.execute(f"SET time_zone = '{zone}'")
+            for mask, instant in ((Year(), 1672531200), (Month(), 1701388800)):
+                sql = f"SELECT UNIX_TIMESTAMP({mask_expression(mask, 'c', type_, DIALECT)}) FROM t"
+                assert column(connection, sql) == [instant], (mask, zone)

@@ -217,3 +217,42 @@ def test_sql_has_the_columns_type(connection: psycopg.Connection, declared: str)
             f" WHERE attname = 'c' AND attrelid IN ('t'::regclass, 'u{number}'::regclass)",
         )
         assert types[0] == types[1], mask
+
+
+def test_an_instant_is_cut_alike_in_every_time_zone(connection: psycopg.Connection) -> None:
+    """The session's time zone decides how an instant is shown, never where its year begins."""
+    connection.execute("CREATE TABLE t AS SELECT '2024-01-01 00:30:00+05'::timestamptz AS c")
+    type_ = column_type(DIALECT, "timestamp with time zone")
+    for zone in ("UTC", "Pacific/Auckland", "America/Los_Angeles"):
+        connection.execute(f"SET TimeZone = '{zone}'".encode())
+        for mask, instant in ((Year(), "2023-01-01 00:00:00+00"), (Month(), "2023-12-01 00:00:00+00")):
+            sql = f"SELECT {mask_expression(mask, 'c', type_, DIALECT)} = '{instant}'::timestamptz FROM t"
+            assert rows(connection, sql) == [True], (mask, zone)
+
+
+def test_infinite_and_ancient_dates_do_not_fail(connection: psycopg.Connection) -> None:
+    """The infinities stay, and what could not be cut becomes the nearer one: an error would tell of the value."""
+    for declared, values in {
+        "date": ("infinity", "-infinity", "4713-12-31 BC", "5874897-12-31", "0044-03-15 BC"),
+        "timestamp without time zone": ("infinity", "-infinity", "4714-11-24 BC", "294276-12-31", "0044-03-15 BC"),
+    }.items():
+        literals = ", ".join(f"('{value}'::{declared})" for value in values)
+        sql = mask_expression(Year(), "c", column_type(DIALECT, declared), DIALECT)
+        found = rows(connection, f"SELECT ({sql})::text FROM (VALUES {literals}) AS v(c)")
+        assert found[:4] == ["infinity", "-infinity", "-infinity", "infinity"]
+        assert str(found[4]).startswith("0044-01-01")
+
+
+def test_a_mask_is_not_volatile(connection: psycopg.Connection) -> None:
+    """PostgreSQL still sees through a derived table with masks: no fence, so indexes below are used."""
+    connection.execute("CREATE TABLE t (id int PRIMARY KEY, c text, d timestamptz, n numeric)")
+    connection.execute("SET enable_seqscan = off")
+    masks: dict[str, tuple[Mask, str]] = {
+        "c": (Email(), "text"),
+        "d": (Year(), "timestamp with time zone"),
+        "n": (Bucket(size=Decimal(10)), "numeric"),
+    }
+    shown = [mask_expression(m, c, column_type(DIALECT, d), DIALECT) + f" AS {c}" for c, (m, d) in masks.items()]
+    shown.append(mask_expression(Hash(key=KEY), "c", column_type(DIALECT, "text"), DIALECT) + " AS h")
+    sql = f"EXPLAIN (COSTS OFF) SELECT * FROM (SELECT id, {', '.join(shown)} FROM t) s WHERE id = 7"
+    assert str(rows(connection, sql)[0]).startswith("Index Scan using t_pkey")
