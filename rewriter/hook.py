@@ -282,6 +282,8 @@ class Hook:
         access = NOBODY
         if self._source is not None and who.principal is not None:
             access = self._source.access(who.principal, who.groups)
+            if not access.permits:
+                access = NOBODY
         last = self._last.get((who, is_formatted))
         if last is not None and last[0] is access:
             return last

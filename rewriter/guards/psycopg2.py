@@ -170,7 +170,7 @@ def _withheld(error: BaseException) -> BaseException | None:
     text = postgres_errors.message(sqlstate, fields)
     clean: BaseException = type(error)(text)
     # The fields are read-only but for unpickling.
-    clean.__setstate__({"pgcode": sqlstate, "pgerror": text})  # type: ignore[attr-defined]
+    clean.__setstate__({"pgcode": sqlstate, "pgerror": text})
     return clean
 
 

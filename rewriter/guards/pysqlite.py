@@ -43,9 +43,12 @@ class GuardedConnection(sqlite3.Connection):
     """A connection whose every way to data leads through a guarded cursor."""
 
     gate: ClassVar[Gate]
+    unmask_cursor: ClassVar[type[sqlite3.Cursor]]
     unmask_state: object = None
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:  # noqa: D102 -- the driver's own, as all below
+        if factory is sqlite3.Cursor:
+            return super().cursor(self.unmask_cursor)
         if not isinstance(factory, type):
             raise TypeError("cursor() takes a subclass of sqlite3.Cursor as its factory on a guarded connection")
         return super().cursor(self.gate.derived(GuardedCursor, factory))
@@ -103,7 +106,9 @@ def _configure(arguments: dict[str, Any], gate: Gate) -> None:
     factory = arguments.get("factory", sqlite3.Connection)
     if not isinstance(factory, type):
         raise TypeError("factory= takes a subclass of sqlite3.Connection on a hooked engine")
-    arguments["factory"] = gate.derived(GuardedConnection, factory)
+    guarded: Any = gate.derived(GuardedConnection, factory)
+    guarded.unmask_cursor = gate.derived(GuardedCursor, sqlite3.Cursor)
+    arguments["factory"] = guarded
 
 
 def _adopt(connection: Any, gate: Gate) -> Any:

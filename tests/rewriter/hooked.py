@@ -123,7 +123,7 @@ class Shop:
 
 def open_shop(url: str, driver: str, **options: object) -> Shop:
     """Hook a new engine on a filled database."""
-    engine = create_engine(url, **options)  # type: ignore[arg-type]
+    engine = create_engine(url, **options)
     ledger = Ledger()
     return Shop(driver, url, engine, ledger, install(engine, policy=POLICY, grants=ledger, environment="test"))
 
