@@ -177,8 +177,13 @@ def _masked(work: _Work, result: Rewritten) -> Rewritten:
     if plan.edits:
         result = replace(result, sql=applied(work.statement.sql, plan.edits))
     if plan.targets or plan.edits:
-        doubled = work.statement.is_percent_doubled
-        verify(result.sql, work.binding, revealed=work.revealed, is_percent_doubled=doubled)
+        verify(
+            result.sql,
+            work.binding,
+            revealed=work.revealed,
+            is_percent_doubled=work.statement.is_percent_doubled,
+            relations={target.scan.relation.key for target in plan.targets},
+        )
     return result
 
 
