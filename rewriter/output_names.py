@@ -1,4 +1,4 @@
-"""Names of unnamed output columns, which SQLite and MySQL take from the text of the statement.
+"""Names of unnamed output columns, which SQLite, MySQL and DuckDB take from the text of the statement.
 
 `SELECT (SELECT email FROM customers)` is a column called just so; where an edit falls into such an expression, the name
 that it would have had is written out.
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
+from rewriter.duckdb_names import printed
 from rewriter.edits import Edit
 from rewriter.scans import Scan, end_position
 from rewriter.statement import Statement
@@ -27,7 +28,7 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iter
     became derived tables) written in another letter case: a table's column is called as it is written, a derived table's as it is declared.
     """
     places = [edit.start for edit in edits]
-    if statement.dialect not in ("sqlite", "mysql") or not places:
+    if statement.dialect == "postgresql" or not places:
         return
     declared = {column.name for scan in scanned for column in scan.relation.columns}
     folded = {name.lower() for name in declared}
@@ -46,7 +47,9 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iter
             continue
         if not any(start <= place < end for place in places):
             continue
-        name = _name(statement, start, last)
+        name = printed(statement.sql[start:end]) if statement.dialect == "duckdb" else _name(statement, start, last)
+        if name is None:
+            continue
         if statement.dialect == "mysql" and statement.text[start:end].count("?") and statement.is_percent_doubled:
             continue  # a placeholder in the name would be one more parameter
         quote = "`" if statement.dialect == "mysql" else '"'

@@ -335,7 +335,8 @@ def _is_harmless(star: exp.Expr) -> bool:
     above = star.parent
     if isinstance(above, exp.Count | exp.Column):
         return True
-    return isinstance(above, exp.Select) and isinstance(above.parent, exp.Exists) and not above.args.get("distinct")
+    is_exists = isinstance(above, exp.Select) and isinstance(above.parent, exp.Exists) and not above.args.get("distinct")
+    return is_exists and above.expressions[0] is star
 
 
 _WHOLE_ROW_NODES = (exp.Columns, exp.Pivot, exp.Summarize, exp.PositionalColumn)
@@ -349,3 +350,12 @@ def _implicit_columns(statement: Statement, result: Mentions) -> None:
         is_implicit = is_implicit or (join.args.get("method") or "").upper() == "NATURAL"
     if is_implicit:
         result.everything.add(None)
+    if statement.dialect == "sqlite":
+        result.everything.update(_bracketed_tables(statement.tree))
+
+
+def _bracketed_tables(tree: exp.Expr) -> Iterator[str]:
+    """What a join in brackets reads: SQLite gives columns other names where two in it have the same."""
+    for joined in tree.find_all(exp.Subquery):
+        if isinstance(joined.this, exp.Table):
+            yield from (table.alias_or_name.lower() for table in joined.find_all(exp.Table))
