@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import pymysql
+
 from rewriter.binding import Binding
 from rewriter.errors import RewriteError
 from rewriter.rewrite import rewrite_bound
@@ -108,7 +110,7 @@ def _answer(connection: Any, sql: str) -> _Answer:
         with closing(connection.cursor()) as cursor:
             cursor.execute(sql)
             described = cursor.description or ()
-            names, types = zip(*((column[0], _type(column[1])) for column in described), strict=True)
+            names, types = zip(*((_name(connection, column[0]), _type(connection, column[1])) for column in described), strict=True)
             return _Answer(names, types, tuple(tuple(row) for row in cursor.fetchall()))
     except Exception as error:  # noqa: BLE001 -- four drivers, each with errors of its own
         code = getattr(error, "sqlstate", None) or (error.args[:1] if type(error).__module__.startswith("pymysql") else "")
@@ -118,6 +120,19 @@ def _answer(connection: Any, sql: str) -> _Answer:
             stop.cancel()
 
 
-def _type(code: object) -> object:
-    """A column's type as the driver reports it; numbers of user-made types differ between databases."""
+def _name(connection: Any, name: str) -> str:
+    """A column's name; on MySQL an expression may name its own database."""
+    return name.replace(connection.db.decode(), "") if isinstance(connection, pymysql.Connection) else name
+
+
+_INTEGERS, _TEXTS = frozenset({1, 2, 3, 8, 9}), frozenset({247, 249, 250, 251, 252, 253, 254})
+
+
+def _type(connection: Any, code: object) -> object:
+    """A column's type as the driver reports it; numbers of user-made types differ between databases.
+
+    MySQL casts to no narrower type than `bigint` and knows no cast to `enum` or `text`: what is masked has another width.
+    """
+    if isinstance(connection, pymysql.Connection):
+        return "integer" if code in _INTEGERS else "text" if code in _TEXTS else code
     return "user-made" if isinstance(code, int) and code >= 16384 else str(code)

@@ -15,7 +15,7 @@ from tests.rewriter.generator_sources import Chance, Column, Query, Relation, Sc
 from tests.rewriter.generator_tables import Tables
 from tests.rewriter.generator_terms import Kind
 
-_DEPTH = 2
+_DEPTH = 3
 
 
 def statement(dialect: Dialect, seed: int) -> str:
@@ -50,7 +50,10 @@ class Generator:
         known = len(self.chance.expressions)
         is_recursive = self.chance.is_drawn(0.3)
         parts = [self._expression(depth, is_recursive=is_recursive) for _ in range(self.chance.random.randint(1, 2))]
-        body = self.query(depth - 1, outer, kinds)
+        body = self._select(depth - 1, outer, kinds)
+        if self.chance.is_for("postgresql", "duckdb") and self.chance.is_drawn(0.2):
+            body = self.query(depth - 1, outer, kinds)
+            body = replace(body, sql=f"({body.sql})")
         del self.chance.expressions[known:]
         return Query(f"WITH {'RECURSIVE ' if is_recursive else ''}{', '.join(parts)} {body.sql}", body.columns)
 
@@ -183,6 +186,4 @@ class Generator:
         if self.chance.is_for("postgresql", "duckdb"):
             sets = ", ".join(f"({term})" for term in terms)
             forms += [f"ROLLUP ({listed})", f"CUBE ({listed})", f"GROUPING SETS ({sets}, ())"]
-        if self.chance.is_for("mysql"):
-            forms.append(f"{listed} WITH ROLLUP")
         return f" GROUP BY {self.chance.one(forms)}"

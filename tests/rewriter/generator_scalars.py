@@ -27,8 +27,8 @@ class Scalars:
         choice = self.chance.random.random()
         if depth <= 0 or choice < 0.4:
             return self.leaf(kind, scope)
-        if choice < 0.4 + _SUBQUERY:
-            return self._over_subquery(kind, scope, depth)
+        if scope.depth > 0 and choice < 0.4 + _SUBQUERY:
+            return self._over_subquery(kind, scope)
         if scope.is_windowed and choice < 0.55:
             return self.windowed(kind, scope, depth - 1)
         if scope.grouped is not None and choice < 0.75:
@@ -121,27 +121,28 @@ class Scalars:
             for name in source.key or tuple(column.name for column in source.columns)
         ] or ["1"]
 
-    def _over_subquery(self, kind: Kind, scope: Scope, depth: int) -> str:
+    def _over_subquery(self, kind: Kind, scope: Scope) -> str:
+        depth = scope.depth - 1
         around = (*scope.sources, *scope.outer) if scope.grouped is None else scope.outer
         if kind != "bool":
             return f"({self._single(kind, around, depth)})"
         negated = self.chance.one(("", "", "NOT "))
         choice = self.chance.random.random()
         if choice < 0.4:
-            return f"{negated}EXISTS ({self.query(depth - 1, around, None).sql})"
+            return f"{negated}EXISTS ({self.query(depth, around, None).sql})"
         inner = self.chance.random.choice(("text", "int", "date"))
-        left, sql = self.leaf(inner, scope), self.query(depth - 1, around, (inner,)).sql
+        left, sql = self.leaf(inner, scope), self.query(depth, around, (inner,)).sql
         if choice < 0.75 or self.chance.is_for("sqlite"):
             return f"{left} {negated}IN ({sql})"
         if choice < 0.85:
-            left, sql = f"({left}, {self.leaf('int', scope)})", self.query(depth - 1, around, (inner, "int")).sql
+            left, sql = f"({left}, {self.leaf('int', scope)})", self.query(depth, around, (inner, "int")).sql
             return f"{left} {negated}IN ({sql})"
         return f"{left} {self.chance.one(('=', '<', '>=', '<>'))} {self.chance.one(('ANY', 'ALL', 'SOME'))} ({sql})"
 
     def _single(self, kind: Kind, around: tuple[Source, ...], depth: int) -> str:
         """A query of one row: its sources are grouped as a whole."""
         column = self.chance.column("v")
-        inside = self.query(depth - 1, (), (kind,))
+        inside = self.query(depth, (), (kind,))
         spoken = self.chance.table(self.chance.fresh())
         source = Source(spoken, inside.columns)
         text = f"{spoken}.{self.chance.column(inside.columns[0].name)}"

@@ -94,7 +94,8 @@ class Scope:
     """What terms at one place may refer to.
 
     `merged`: columns that a join made one of two. `outer`: sources of the queries around. `grouped`: the terms that are the same within a
-    group, None outside grouped queries. `is_windowed`: whether window calls may stand here.
+    group, None outside grouped queries. `is_windowed`: whether window calls may stand here. `depth`: how deep the
+    queries below may nest.
     """
 
     sources: tuple[Source, ...] = ()
@@ -102,6 +103,7 @@ class Scope:
     outer: tuple[Source, ...] = ()
     grouped: tuple[tuple[str, Kind], ...] | None = None
     is_windowed: bool = False
+    depth: int = 0
 
     def is_unique(self, name: str) -> bool:
         """Whether a column of that name belongs to one source alone."""

@@ -19,7 +19,7 @@ class Tables:
     def clause(self, depth: int, outer: tuple[Source, ...]) -> tuple[Scope, str]:
         """` FROM …`, and what may be said over it."""
         source, text = self._item(depth)
-        scope = Scope(sources=(source,), outer=outer)
+        scope = Scope(sources=(source,), outer=outer, depth=depth)
         for _ in range(self.chance.random.choice((0, 0, 0, 1, 1, 1, 2))):
             scope, text = self._joined(scope, text, depth)
         return scope, f" FROM {text}"

@@ -56,7 +56,7 @@ _OWN: dict[Dialect, Terms] = {
         "bool": (
             "{text} ~ '^[ab]'", "{text} ILIKE {pattern}", "{any} IS DISTINCT FROM NULL", "{text} = ANY (ARRAY[{text}, {text}])",
             "{int} <> ALL (ARRAY[{n}, {int}])", "{text} SIMILAR TO '(a|b)%'", "starts_with({text}, {text})", "({bool}) IS NOT TRUE",
-            "{text} !~~ {pattern}", "ROW({int}, {text}) < ROW({int}, {text})", "({date}, {date}) OVERLAPS ({date}, {date})", "{bool} = {bool}",
+            "{text} !~~ {pattern}", "ROW({int}, {text}) < ROW({int}, {text})", "({date}, {date}) OVERLAPS ({date}, {date})", "{bool} = {bool}", "{int} BETWEEN SYMMETRIC {n} AND {int}",
             "{text} OPERATOR(pg_catalog.=) {text}", "{text} ^@ 'a'", "{a=text} IS NOT DISTINCT FROM {a}", "({bool}) IS UNKNOWN",
         ),
     },
@@ -116,7 +116,7 @@ _OWN: dict[Dialect, Terms] = {
         "bool": (
             "{text} ~ '.*a.*'", "{text} ILIKE {pattern}", "{any} IS DISTINCT FROM NULL", "{text} = ANY ([{text}, {text}])", "{text} SIMILAR TO 'a.*'",
             "regexp_matches({text}, '^[ab]')", "list_contains([{text}], {text})", "{text} GLOB 'a*'", "{text} ^@ 'a'", "{text} IN ['x', {text}]",
-            "{a=text} IS NOT DISTINCT FROM {a}", "{text}.contains('a')", "{int} BETWEEN SYMMETRIC {n} AND {int}",
+            "{a=text} IS NOT DISTINCT FROM {a}", "{text}.contains('a')",
         ),
     },
 }  # fmt: skip
@@ -152,7 +152,7 @@ _OWN_AGGREGATES: dict[Dialect, Terms] = {
     "duckdb": {
         "text": (
             "string_agg({a=text}, ',' ORDER BY {a})", "list({a=text} ORDER BY {a})::varchar", "max({text}) FILTER (WHERE {bool})", "mode({n})::varchar",
-            "list_sort(list(DISTINCT {text}))::varchar", "arg_max({a=text}, {a})", "histogram({text})::varchar", "quantile_disc({text}, 0.5)",
+            "list_sort(list(DISTINCT {text}))::varchar", "arg_max({a=text}, {a})", "quantile_disc({text}, 0.5)",
         ),
         "int": ("count(*) FILTER (WHERE {bool})", "count_if({bool})", "count()", "approx_count_distinct({n})"),
         "bool": ("bool_or({bool})", "bool_and({bool})"),
