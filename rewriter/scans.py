@@ -336,7 +336,7 @@ def _is_harmless(star: exp.Expr) -> bool:
     if isinstance(above, exp.Count | exp.Column):
         return True
     is_exists = isinstance(above, exp.Select) and isinstance(above.parent, exp.Exists) and not above.args.get("distinct")
-    return is_exists and above.expressions[0] is star
+    return is_exists and isinstance(above, exp.Select) and above.expressions[0] is star
 
 
 _WHOLE_ROW_NODES = (exp.Columns, exp.Pivot, exp.Summarize, exp.PositionalColumn)
