@@ -54,12 +54,7 @@ def mask_expression(  # noqa: PLR0913, PLR0917 -- the four say what is masked, t
         case Null():
             return spelled.null(column, type_)
         case Redact():
-            fixed = redaction(type_)
-            if fixed is None:
-                return spelled.null(column, type_)
-            return spelled.finished(
-                _kept(column, spelled.literal(fixed, type_)), column, type_, longest=len(str(fixed))
-            )
+            return _redacted(column, type_, spelled)
         case Constant():
             return spelled.fixed(spelled.literal(fitting(mask.value, type_), type_), column, type_)
         case Expression():
@@ -70,6 +65,13 @@ def mask_expression(  # noqa: PLR0913, PLR0917 -- the four say what is masked, t
             return _computed(mask, column, type_=type_, spelled=spelled)
         case _:
             assert_never(mask)
+
+
+def _redacted(column: str, type_: ColumnType, spelled: Spelling) -> str:
+    fixed = redaction(type_)
+    if fixed is None:
+        return spelled.null(column, type_)
+    return spelled.finished(_kept(column, spelled.literal(fixed, type_)), column, type_, longest=len(str(fixed)))
 
 
 def _computed(
