@@ -101,8 +101,22 @@ class Hook:
     def guard(self, connection: Any) -> Any:
         """A new connection of the driver, guarded, its session prepared for the policy's masks."""
         guarded = self.driver.adopt(connection, self)
-        self.driver.keep_secrets(guarded, self._secrets)
+        try:
+            self._check_session(guarded)
+            self.driver.keep_secrets(guarded, self._secrets)
+        except BaseException:
+            guarded.close()
+            raise
         return guarded
+
+    def _load(self, connection: Any) -> View:
+        self._check_session(connection)
+        return self.schemas.load(connection)
+
+    def _check_session(self, connection: Any) -> None:
+        """Fail closed: under other settings the engine may read a statement otherwise than the rewriter does."""
+        if self._is_active and (fault := self.driver.session_fault(connection)) is not None:
+            raise StatementRefused(Reason.SESSION, fault)
 
     def retire(self) -> None:
         """From now on, statements pass as they are."""
@@ -113,7 +127,7 @@ class Hook:
     def explain(self, text: str, connection: Any, who: Who) -> Rewritten:
         """How `text` would run for `who`; nothing runs and nothing is recorded."""
         _, lane = self._access(who, is_formatted=False)
-        view = self.schemas.known(connection) or self.schemas.load(connection)
+        view = self.schemas.known(connection) or self._load(connection)
         return self._rewritten(_Ask(text, connection, who, is_formatted=False), view, lane.allowed)
 
     # The guards' side.
@@ -203,7 +217,7 @@ class Hook:
         if view is None:
             if (free := self._free_of_tables(ask)) is not None:
                 return free
-            view = self.schemas.load(ask.connection)
+            view = self._load(ask.connection)
         access, lane = self._access(ask.who, ask.is_formatted)
         if type(ask.text) is Batch and self._prepared(replace(ask, text=ask.text.template), view, lane).is_inert:
             return Safe.of(ask.text)
@@ -246,7 +260,7 @@ class Hook:
                 cursor.fetchall()
         # It does know one: our schema is out of date.
         self.schemas.refresh()
-        return self._in_view(ask, self.schemas.load(ask.connection), allowed)
+        return self._in_view(ask, self._load(ask.connection), allowed)
 
     def _in_view(self, ask: _Ask, view: View, allowed: Allowance) -> Rewritten:
         try:

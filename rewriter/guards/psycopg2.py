@@ -12,6 +12,7 @@ from masking import SessionSecret
 from rewriter.errors import RewriteError
 from rewriter.guards import postgres_errors
 from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
+from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
 
 
@@ -174,6 +175,11 @@ def _withheld(error: BaseException) -> BaseException | None:
     return clean
 
 
+def _session_fault(connection: Any) -> str | None:
+    status = connection.get_parameter_status
+    return postgresql_fault(status("standard_conforming_strings"), status("client_encoding"))
+
+
 DRIVER = Driver(
     errors=psycopg2.Error,
     configure=_configure,
@@ -181,4 +187,5 @@ DRIVER = Driver(
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=_withheld,
+    session_fault=_session_fault,
 )

@@ -13,6 +13,7 @@ from psycopg.sql import Composable
 from masking import SessionSecret
 from rewriter.guards import postgres_errors
 from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
+from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
 
 
@@ -193,6 +194,14 @@ def _withheld(error: BaseException) -> BaseException | None:
     return clean
 
 
+def _session_fault(connection: Any) -> str | None:
+    def status(name: bytes) -> str | None:
+        value = connection.pgconn.parameter_status(name)
+        return None if value is None else value.decode()
+
+    return postgresql_fault(status(b"standard_conforming_strings"), status(b"client_encoding"))
+
+
 DRIVER = Driver(
     errors=psycopg.Error,
     configure=_configure,
@@ -200,4 +209,5 @@ DRIVER = Driver(
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=_withheld,
+    session_fault=_session_fault,
 )

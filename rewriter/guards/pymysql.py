@@ -12,6 +12,7 @@ from pymysql.cursors import Cursor
 from masking import SessionSecret
 from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
 from rewriter.guards.mysql_errors import withheld_message
+from rewriter.guards.sessions import mysql_fault
 from rewriter.prepared import Safe
 
 
@@ -159,6 +160,13 @@ def _withheld(error: BaseException) -> BaseException | None:
     return None if text is None else type(error)(error.args[0], text)
 
 
+def _session_fault(connection: Any) -> str | None:
+    with _unguarded(connection) as cursor:
+        cursor.execute("SELECT @@sql_mode, @@character_set_client")
+        ((sql_mode, character_set),) = cursor.fetchall()
+    return mysql_fault(str(sql_mode), str(character_set))
+
+
 DRIVER = Driver(
     errors=pymysql.err.Error,
     configure=_configure,
@@ -166,4 +174,5 @@ DRIVER = Driver(
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=_withheld,
+    session_fault=_session_fault,
 )
