@@ -10,7 +10,7 @@ from sqlglot.tokenizer_core import TokenType
 from masking.types import Kind
 from rewriter.edits import Edit
 from rewriter.projection import Needed
-from rewriter.scans import Scan
+from rewriter.scans import Scan, end_position, position
 from rewriter.statement import Statement
 
 
@@ -20,17 +20,30 @@ def grouping_edit(statement: Statement, scan: Scan, columns: Needed) -> Edit | N
     group = query.args.get("group") if query is not None else None
     if query is None or group is None or not scan.relation.primary_key or statement.dialect != "postgresql":
         return None
-    grouped = {_grouped_word(item, query, scan) for item in group.expressions}
+    spoken = _spoken(statement, scan)
+    called = {name.strip('"').lower(): column for column, name in spoken.items()}
+    words = (_grouped_word(item, query, scan) for item in group.expressions)
+    grouped = {called.get(word, word) for word in words if word is not None}
     if not all(key.lower() in grouped for key in scan.relation.primary_key):
         return None
     kinds = {column.name.lower(): column.type for column in scan.relation.columns}
     added = [
-        f"{scan.alias}.{column.sql}"
+        f"{scan.alias}.{spoken.get(column.word, column.sql)}"
         for column in columns.columns
         if column.word not in grouped and _has_equality(kinds[column.word].kind, kinds[column.word].sql)
     ]
     place = _group_by_end(statement, scan)
     return Edit(place, place, " " + ", ".join(added) + ",") if added else None
+
+
+def _spoken(statement: Statement, scan: Scan) -> dict[str, str]:
+    """Columns, in lower case → what the statement calls them, as written, where it has a list of column aliases."""
+    alias = scan.node.args.get("alias")
+    names = alias.args.get("columns") or () if alias is not None else ()
+    shown = (column.name.lower() for column in scan.relation.columns if not column.is_hidden)
+    return {
+        column: statement.sql[position(name) : end_position(name)] for column, name in zip(shown, names, strict=False)
+    }
 
 
 def _has_equality(kind: Kind, sql: str) -> bool:
@@ -45,10 +58,12 @@ def _grouped_word(item: exp.Expr, query: exp.Select, scan: Scan) -> str | None:
         item = query.expressions[index].unalias() if index < len(query.expressions) else item
     if not isinstance(item, exp.Column):
         return None
+    own = {column.name.lower() for column in scan.relation.columns}
+    alias = scan.node.args.get("alias")
+    own.update(name.name.lower() for name in (alias.args.get("columns") or () if alias is not None else ()))
     table = item.args.get("table")
     if table is not None:
         return item.name.lower() if table.name.lower() == scan.word else None
-    own = {column.name.lower() for column in scan.relation.columns}
     if item.name.lower() in own:
         return item.name.lower()
     for output in query.expressions:

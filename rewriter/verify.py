@@ -24,11 +24,12 @@ _SYSTEM_WORDS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "
 @dataclass(frozen=True, slots=True)
 class _Raw:
     """A scan that is not behind a mask: of which relation, as what the statement calls it, and where the statement only
-    names tables."""
+    names tables. `columns`: what it has, in lower case, whichever relation of that name it is of."""
 
     protected: Protected
     alias: str
     places: frozenset[int]
+    columns: frozenset[str]
 
 
 def verify(
@@ -64,10 +65,12 @@ def _check(statement: Statement, binding: Binding, revealed: frozenset[ColumnNam
     tables = list(statement.tree.find_all(exp.Table))
     places = frozenset(place for table in tables for place in _places(table))
     for table in tables:
-        for protected in _meant(table, binding):
+        meant = list(_meant(table, binding))
+        columns = _SYSTEM_WORDS.union(column.word for protected in meant for column in protected.columns)
+        for protected in meant:
             span = _masked_span(table, protected, statement, revealed)
             if span is None:
-                raw.append(_Raw(protected, (table.alias or table.name).lower(), places))
+                raw.append(_Raw(protected, (table.alias or table.name).lower(), places, columns))
             else:
                 covered.append(span)
     if raw:
@@ -80,11 +83,13 @@ def _meant(table: exp.Expr, binding: Binding) -> Iterator[Protected]:
     name = table.this
     if not isinstance(name, exp.Identifier) or isinstance(table.parent, exp.Lock) or table.arg_key == "indexed":
         return
-    schema = table.args.get("db")
+    database, schema = table.args.get("catalog"), table.args.get("db")
     for protected in _by_word(binding).get(name.name.lower(), ()):
-        relation = protected.relation
-        known = relation.schema.lower().split(".")
-        if schema is None or schema.name.lower() in (*known, binding.catalog.database.lower()):
+        home, _, known = protected.relation.schema.lower().rpartition(".")
+        home = home or binding.catalog.database.lower()
+        if database is not None and database.name.lower() != home:
+            continue
+        if schema is None or schema.name.lower() in (known, home):
             yield protected
 
 
@@ -175,7 +180,7 @@ def _reaches(tokens: list[Token], index: int, scan: _Raw, words: set[str], sourc
         return not is_elsewhere and not _is_harmless_star(before)
     if token.start in scan.places:
         return False
-    if qualifier == scan.alias and word not in {*(c.word for c in scan.protected.columns), *_SYSTEM_WORDS}:
+    if qualifier == scan.alias and word not in scan.columns:
         return True
     is_followed_by_dot = index + 1 < len(tokens) and tokens[index + 1].token_type == TokenType.DOT
     if word == scan.alias and not is_followed_by_dot and qualifier is None and not _is_lock_target(before):
