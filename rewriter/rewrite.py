@@ -16,6 +16,7 @@ from masking.types import Dialect
 from rewriter.binding import Binding, bind, qualified, quoted
 from rewriter.calls import check_calls
 from rewriter.clauses import TableClauses, table_clauses, table_statement_start
+from rewriter.created_tables import stored_query
 from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
 from rewriter.grouping import grouping_edit
@@ -154,6 +155,8 @@ def rewrite_bound(
         fingerprint=fingerprint(statement),
         statement=without_literals(statement),
     )
+    if statement.kind is StatementKind.DDL:
+        return _stored(statement, binding, result)
     if statement.tree is None:
         return result
     try:
@@ -162,6 +165,20 @@ def rewrite_bound(
         if error.fingerprint is None:
             error.fingerprint = result.fingerprint
         raise
+
+
+def _stored(statement: Statement, binding: Binding, result: Rewritten) -> Rewritten:
+    """A new table is filled with masks, also where a grant is live: a grant reveals to its holder, it never copies."""
+    query = stored_query(statement)
+    if query is None:
+        return result
+    inner = rewrite_bound(
+        statement.sql[query.start : query.end], binding, is_percent_doubled=statement.is_percent_doubled
+    )
+    if inner.kind is not StatementKind.SELECT:
+        raise StatementRefused(Reason.STATEMENT_KIND, "Only the rows of a SELECT can fill a new table.")
+    sql = statement.sql[: query.start] + inner.sql + statement.sql[query.end :]
+    return replace(result, sql=sql, masked=inner.masked, tables=inner.tables)
 
 
 def _masked(work: _Work, result: Rewritten) -> Rewritten:
@@ -206,6 +223,7 @@ def _plan(work: _Work) -> _Plan:
     _check_unambiguous(changed, found)
     edits.update(_edits(statement, changed))
     edits.update(shadowing_edits(statement, words, binding.resolver))
+    edits.update(_full_name(scan, binding) for scan in found if _is_namesake(scan, words, sensitive))
     edits.update(output_name_edits(statement, tuple(edits), [target.scan for target in changed]))
     return _Plan(found, targets, frozenset(edits), names)
 
@@ -300,6 +318,11 @@ def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnNam
     return _MaskedView(applied(statement.sql, plan.edits | named).strip(), plan.names, plan.masked, plan.revealed)
 
 
+def _is_namesake(scan: Scan, words: frozenset[str], sensitive: list[Scan]) -> bool:
+    """Another relation of a sensitive one's name: a temporary table, or one that comes first in the search path."""
+    return scan.relation.name.lower() in words and scan not in sensitive and not scan.is_qualified
+
+
 def _full_name(scan: Scan, binding: Binding) -> Edit:
     alias = "" if scan.has_alias or scan.is_operand else f" AS {scan.alias}"
     return Edit(scan.start, scan.end, qualified(scan.relation, binding.catalog) + alias)
@@ -338,7 +361,12 @@ def _qualifier_edits(statement: Statement, scan: Scan) -> Iterator[Edit]:
         return
     for column in statement.tree.find_all(exp.Column):
         schema, table = column.args.get("db"), column.args.get("table")
-        if schema is None or table is None or table.name.lower() != scan.word or schema.name.lower() not in _schema_words(scan):
+        if (
+            schema is None
+            or table is None
+            or table.name.lower() != scan.word
+            or schema.name.lower() not in _schema_words(scan)
+        ):
             continue
         first = column.args.get("catalog") or schema
         yield Edit(position(first), position(table), "")

@@ -176,6 +176,15 @@ def read_statement(sql: str, dialect: Dialect, *, is_percent_doubled: bool = Fal
     )  # fmt: skip
 
 
+def tokens_of(statement: Statement) -> tuple[Token, ...]:
+    """The tokens of a statement that `read_statement` did not have to parse.
+
+    Raises:
+        StatementRefused: the text is not understood.
+    """
+    return statement.tokens or _tokens(statement.text, statement.quoted, statement.dialect)
+
+
 def _simple_kind(text: str, dialect: Dialect) -> StatementKind | None:
     """The kind of a statement without tables, known by its whole text; None where a parser must look."""
     head = text.lstrip()[:9].lower()
