@@ -86,19 +86,54 @@ _FORMS: dict[Dialect, str] = {
 }
 
 
-def _compiled(dialect: Dialect, *, is_percent_doubled: bool) -> re.Pattern[str]:
+_SIGNS = r"[-+*/<>=~!@#%^&|`?]"
+_PLAIN = (
+    r"(?P<plain>(?:[ \t\n\r\f,(;]|\)(?!\s*+,\s*+\()|\.(?!\d)|[=<>*](?!" + _SIGNS + r")|\d++(?=[ \t\n\r\f,);]|\Z)"
+    r"|(?![iIvVuU](?i:n|alues|sing)\b)[A-Za-z_][A-Za-z0-9_$]*+(?=[ \t\n\r\f,().;=<>*]|\Z)(?!\s*+'))++)"
+)
+"""A run of what every engine reads alike, so that it need not be looked at place by place: words, whole numbers, blanks,
+commas, brackets. Words that may begin one of the other forms stay out of it."""
+
+_PARAMETERS: dict[Dialect, str] = {
+    "postgresql": r"\$\d++",
+    "duckdb": r"\$\w++|\?\d*+",
+    "sqlite": r"\?\d*+|[:@$][A-Za-z_]\w*+|:\d++",
+    "mysql": r"(?!)",
+}
+_DOUBLED_PARAMETERS = r"%(?:\([^()%]*+\))?+[sbt]"
+
+
+def _lists(dialect: Dialect, *, is_percent_doubled: bool, is_insert: bool) -> str:
+    """Long lists of literals and placeholders, told by one look: `IN (1, 2, …)`, and rows between others in VALUES.
+
+    What is in them reads no table and bears no name, so the parser need not see it.
+    """
+    parameters = _DOUBLED_PARAMETERS if is_percent_doubled else _PARAMETERS[dialect]
+    inside = r"[^'\\\x00%]" if is_percent_doubled else r"[^'\\\x00]"
+    string = rf"'{inside}*+(?:''{inside}*+)*+'"
+    item = rf"\s*+(?:[-+]?\d++(?:\.\d++)?+|{string}|(?i:null|true|false|default)|{parameters})\s*+"
+    row = rf"\s*+,\s*+\({item}(?:,{item})*+\)(?=\s*+,\s*+\()"
+    rows = rf"(?P<rows>(?<=\))(?:{row}){{6,}}+)|" if is_insert else ""
+    return rf"{rows}(?P<list>(?<![\w$.])(?i:in)\s*+\({item}(?:,{item}){{15,}}+\))"
+
+
+def _compiled(dialect: Dialect, *, is_percent_doubled: bool, is_insert: bool) -> re.Pattern[str]:
     forms = _FORMS[dialect]
     percent = rf"(?P<percent>{_PYFORMAT}|%)" if is_percent_doubled else r"(?P<percent>(?!))"
     signs = {"postgresql": r"[-+*/<>=~!@#^&|`?]" + ("{2,}|[@#!`]" if is_percent_doubled else "{2,}|[@#!`]|%[-+*/<>=~!@#^&|`?%]+|[-+*/<>=~!@#^&|`?]+%[-+*/<>=~!@#^&|`?%]*"),
              "duckdb": r"[-+*/<>=~!@#^&|`]{2,}|[@!`]"}.get(dialect, "(?!)")  # fmt: skip
-    return re.compile(f"{forms}|{percent}|(?P<operator>{signs})", re.DOTALL)
+    lists = _lists(dialect, is_percent_doubled=is_percent_doubled, is_insert=is_insert)
+    return re.compile(f"{lists}|{_PLAIN}|{forms}|{percent}|(?P<operator>{signs})", re.DOTALL)
 
 
 _PATTERNS = {
-    (dialect, doubled): _compiled(dialect, is_percent_doubled=doubled)
+    (dialect, doubled, insert): _compiled(dialect, is_percent_doubled=doubled, is_insert=insert)
     for dialect in _FORMS
     for doubled in (True, False)
+    for insert in (True, False)
 }
+_INSERTED = re.compile(r"\s*+(?i:insert|replace)\b(?:(?!(?i:select|values)\b)[^'])*+(?i:values)\b")
+"""The head of an INSERT whose rows are written out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +181,10 @@ def _operator(run: str) -> str:
     return run
 
 
+def _has_parameter(items: str) -> bool:
+    return any(sign in re.sub(r"'[^']*'", "", items) for sign in "?%:@$")
+
+
 def _check_number(text: str) -> None:
     if not (_NUMBER.fullmatch(text) or re.fullmatch(r"\.\d+(?:[eE][+-]?\d+)?", text)):
         raise _refused("Separate numbers from the words next to them.")
@@ -176,13 +215,15 @@ def parseable(sql: str, dialect: Dialect, *, is_percent_doubled: bool = False) -
     pieces: list[str] = []
     quoted: dict[int, int] = {}
     position = done = 0
-    search = _PATTERNS[dialect, is_percent_doubled].search
+    search = _PATTERNS[dialect, is_percent_doubled, _INSERTED.match(sql) is not None].search
     while match := search(sql, position):
         start, position = match.span()
         kind, text = match.lastgroup, match.group()
         if kind == "tag":
             kind = "quoted"
         match kind:
+            case "plain":
+                continue
             case "quoted":
                 _check_quoted(text, is_percent_doubled=is_percent_doubled)
                 quoted[start] = position
@@ -199,6 +240,11 @@ def parseable(sql: str, dialect: Dialect, *, is_percent_doubled: bool = False) -
                 comment = sql[start:position]
                 _check_quoted(comment, is_percent_doubled=is_percent_doubled)
                 blank = re.sub(r"[^\n]", " ", comment)
+            case "list":
+                # The brackets keep their places: edits may go by them.
+                blank = "in(" + ("?" if _has_parameter(text) else "1").ljust(len(text) - 4) + ")"
+            case "rows":
+                blank = " " * len(text)
             case "operator":
                 text = _operator(text)
                 position = start + len(text)
