@@ -34,7 +34,9 @@ class Shortened:
         return self.places <= {token.start for token in statement.tokens if token.token_type == TokenType.NULL}
 
 
-def shortened(sql: str, binding: Binding, relations: Iterable[tuple[str, str]], *, is_percent_doubled: bool) -> Shortened:
+def shortened(
+    sql: str, binding: Binding, relations: Iterable[tuple[str, str]], *, is_percent_doubled: bool
+) -> Shortened:
     """`sql` without the masks of `relations`, as far as they stand there to the letter."""
     places: set[int] = set()
     for mask, name in _masks(binding, relations):
