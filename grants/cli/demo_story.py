@@ -22,7 +22,7 @@ WHERE o.status = 'returned' ORDER BY o.id DESC LIMIT 3"""
 BY_EMAIL: LiteralString = "SELECT count(*) AS found FROM customers WHERE email LIKE '%@example.org'"
 BY_PHONE: LiteralString = "SELECT count(*) AS found FROM customers WHERE phone LIKE '+1 9%'"
 WATCHED: LiteralString = "SELECT email FROM customers WHERE id = 1"
-GRANTED = timedelta(seconds=12)
+GRANTED = timedelta(seconds=10)
 REASON = "OPS-7 returns"
 
 _NOTICED_WITHIN = 5.0  # seconds
