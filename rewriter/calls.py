@@ -4,7 +4,7 @@ Read from the tokens, not from the tree: a parser may rename, fold or drop a cal
 """
 
 from sqlglot import exp
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from masking.types import Dialect
 from rewriter.binding import Binding
@@ -14,32 +14,36 @@ from rewriter.statement import Statement
 
 _KEYWORDS = frozenset(
     """
-    all and any apply array as asof at between both bucket by case check collate cross cube current distinct div do else end escape
-    except exclude exists fetch filter first following for force from full glob group grouping having if ignore ilike in index
-    inner intersect interval into is isnull join key keep last lateral leading left like limit list lookup map
-    matched materialized merge minus mod natural next no not notnull nulls of offset on only operator option or order outer over
-    overlay partition percent placing preceding qualify quantify range recursive regexp repeatable reserve returning
-    rename right rlike rollup row rows sample select separator set sets similar some sounds straight_join struct symmetric system table tablesample then
-    ties to trailing unbounded union unique unpivot pivot using use values view when where window with within without xor zone
-    bernoulli reservoir binary columns nested path error empty default wrapper passing ordinality
+    all and any apply array as asof at between both bucket by case check collate cross cube current distinct div
+    do else end escape except exclude exists fetch filter first following for force from full glob group
+    grouping having if ignore ilike in index inner intersect interval into is isnull join key keep last lateral
+    leading left like limit list lookup map matched materialized merge minus mod natural next no not notnull
+    nulls of offset on only operator option or order outer over overlay partition percent placing preceding
+    qualify quantify range recursive regexp repeatable reserve returning rename right rlike rollup row rows
+    sample select separator set sets similar some sounds straight_join struct symmetric system table tablesample
+    then ties to trailing unbounded union unique unpivot pivot using use values view when where window with
+    within without xor zone bernoulli reservoir binary columns nested path error empty default wrapper passing
+    ordinality
     """.split()
 )
-"""Words that may stand before a bracket without being a call (the last two lines: clauses of sampling and JSON tables)."""
+"""Words that may stand before a bracket without being a call."""
 
 _RESERVED = frozenset(
     """
-    all and any as between by case check cross distinct else except exists from group having in inner intersect into is join
-    lateral left like limit natural not on or order over right select set table then union using values when where with
+    all and any as between by case check cross distinct else except exists from group having in inner intersect
+    into is join lateral left like limit natural not on or order over right select set table then union using
+    values when where with
     """.split()
 )
 """The part of them that no engine takes for a function's name unless it is quoted."""
 
 _TYPES = frozenset(
     """
-    bigint bit blob bool boolean bpchar bytea char character cidr clob date datetime dec decimal double enum fixed float
-    float4 float8 inet int int2 int4 int8 integer interval json jsonb longblob longtext mediumint mediumtext money national nchar
-    numeric nvarchar precision real serial signed smallint struct text time timestamp timestamptz timetz tinyint tinytext
-    unsigned uuid varbinary varbit varchar varchar2 varying xml year hugeint union map
+    bigint bit blob bool boolean bpchar bytea char character cidr clob date datetime dec decimal double enum
+    fixed float float4 float8 inet int int2 int4 int8 integer interval json jsonb longblob longtext mediumint
+    mediumtext money national nchar numeric nvarchar precision real serial signed smallint struct text time
+    timestamp timestamptz timetz tinyint tinytext unsigned uuid varbinary varbit varchar varchar2 varying xml
+    year hugeint union map
     """.split()
 )
 _ROW_FUNCTIONS = frozenset(
@@ -48,13 +52,32 @@ _ROW_FUNCTIONS = frozenset(
 """Parts of the grammar itself, which no catalog of functions lists."""
 
 _GRAMMAR_CALLS: dict[Dialect, frozenset[str]] = {
-    "postgresql": frozenset({"position", "substring", "overlay", "trim", "xmlelement", "xmlforest", "xmlconcat", "xmlparse",
-        "xmlattributes", "xmlserialize", "xmlroot", "xmlpi", "xmlexists", "xmltable", "json_table", "json_value", "json_query", "json_exists",
-        "json_object", "json_array", "json_objectagg", "json_arrayagg", "json_scalar", "json_serialize", "json", "treat", "collation", "normalize", "grouping", "row", "current_setting"}),
-    "mysql": frozenset({"convert", "position", "substring", "substr", "trim", "char", "match", "against", "values", "json_table", "interval", "row", "if", "timestampadd", "timestampdiff", "get_format", "weight_string", "replace", "mid"}),
-    "sqlite": frozenset({"raise", "match"}),
-    "duckdb": frozenset({"try_cast", "trim", "position", "substring", "overlay", "columns", "unpack", "struct_pack", "lambda", "row", "try", "grouping_id", "list_comprehension", "array"}),
-}  # fmt: skip
+    "postgresql": frozenset(
+        """
+        position substring overlay trim xmlelement xmlforest xmlconcat xmlparse xmlattributes
+        xmlserialize xmlroot xmlpi xmlexists xmltable json_table json_value json_query json_exists
+        json_object json_array json_objectagg json_arrayagg json_scalar json_serialize json treat
+        collation normalize grouping row current_setting
+        """.split()
+    ),
+    "mysql": frozenset(
+        """
+        convert position substring substr trim char match against values json_table interval row if
+        timestampadd timestampdiff get_format weight_string replace mid
+        """.split()
+    ),
+    "sqlite": frozenset(
+        """
+        raise match
+        """.split()
+    ),
+    "duckdb": frozenset(
+        """
+        try_cast trim position substring overlay columns unpack struct_pack lambda row try grouping_id
+        list_comprehension array
+        """.split()
+    ),
+}
 
 
 def check_calls(statement: Statement, binding: Binding) -> None:
@@ -73,7 +96,10 @@ def check_calls(statement: Statement, binding: Binding) -> None:
                 raise _refused(token.text)
             continue
         schema = tokens[index - 2].text if index > 1 and tokens[index - 1].token_type == TokenType.DOT else ""
-        if _is_harmless(statement, token, schema, binding):
+        is_plain = token.start not in statement.quoted
+        # GROUPING SETS is one token.
+        name = token.text.lower().rpartition(" ")[2] if is_plain else token.text.lower()
+        if (is_plain and not schema and _is_grammar(name, binding)) or _is_harmless(name, schema, binding):
             continue
         if names is None:
             names = _declared_names(statement)
@@ -97,7 +123,8 @@ def _check_operators(statement: Statement, binding: Binding) -> None:
         if sign in statement.sql:
             raise StatementRefused(
                 Reason.FUNCTION,
-                f"The operator {sign} may read tables; if it does not, list `operator {sign}` under `functions:` in the policy.",
+                f"The operator {sign} may read tables; if it does not, list `operator {sign}` under `functions:` in the"
+                " policy.",
             )
 
 
@@ -108,26 +135,27 @@ def _refused(name: str) -> StatementRefused:
     )
 
 
-def _is_harmless(statement: Statement, token: Token, schema: str, binding: Binding) -> bool:
-    is_plain = token.start not in statement.quoted
-    name = token.text.lower().rpartition(" ")[2] if is_plain else token.text.lower()  # GROUPING SETS is one token
-    if is_plain and not schema and name in _RESERVED:
+def _is_grammar(name: str, binding: Binding) -> bool:
+    """Whether an unquoted word before a bracket is a part of the grammar, or a call that every catalog leaves out."""
+    if name in _RESERVED:
         return True
-    if is_plain and not schema and (name in _KEYWORDS or name in _TYPES) and name not in binding.catalog.user_functions:
-        return True
+    if name in binding.catalog.user_functions:
+        return False
+    return name in _KEYWORDS or name in _TYPES or name in _ROW_FUNCTIONS or name in _GRAMMAR_CALLS[binding.dialect]
+
+
+def _is_harmless(name: str, schema: str, binding: Binding) -> bool:
     if _is_trusted(name, schema.lower(), binding):
         return True
     if name in binding.catalog.user_functions or name.startswith("unmask_"):
         return False
     if schema and not _is_system_schema(schema, binding.dialect):
         return False
-    if name in binding.catalog.builtins:
-        return True
-    return is_plain and (name in _ROW_FUNCTIONS or name in _GRAMMAR_CALLS[binding.dialect])
+    return name in binding.catalog.builtins or name == "current_setting"
 
 
 def _is_system_schema(schema: str, dialect: Dialect) -> bool:
-    """DuckDB also calls `value.upper()`: there the last name alone decides, since a user's function of that name is refused."""
+    """DuckDB also calls `value.upper()`: the last name decides there, since a user's function of that name is refused."""
     return dialect == "duckdb" or (dialect == "postgresql" and schema.lower() == "pg_catalog")
 
 
@@ -144,7 +172,7 @@ def _declared_names(statement: Statement) -> set[int]:
     places: set[int] = set()
     if statement.tree is None:
         return places
-    for node in statement.tree.find_all(exp.TableAlias, exp.Schema, exp.Window):
+    for node in statement.nodes(exp.TableAlias, exp.Schema, exp.Window):
         name = node.this
         if isinstance(name, exp.Table):
             name = name.this

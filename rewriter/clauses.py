@@ -17,7 +17,7 @@ from rewriter.statement import Statement
 
 @dataclass(frozen=True, slots=True)
 class TableClauses:
-    """What moves inside one derived table: `before` the table's name, `after` it, and what is removed where it stood."""
+    """What moves inside one derived table: `before` the table's name, `after` it, and the removals where it stood."""
 
     before: str
     after: str

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from masking import NOBODY, Access, ColumnName, PolicyError, session_secrets
 from rewriter.errors import Reason, StatementRefused, UnknownRelation
 from rewriter.guards import Driver
+from rewriter.kinds import StatementKind
 from rewriter.prepared import Aftermath, Batch, Prepared, Safe
 from rewriter.principals import Principals, Who
 from rewriter.protocols import AccessSource
@@ -16,7 +17,7 @@ from rewriter.reveals import NOTHING, Allowance, Reporter, allowance
 from rewriter.rewrite import Rewritten, rewrite_bound
 from rewriter.row_count import count_rows
 from rewriter.schemas import Schemas, View, without_tables
-from rewriter.statement import StatementKind, read_statement
+from rewriter.statement import read_statement
 from rewriter.trailing_comment import split_comment
 from rewriter.trust import Trust
 
@@ -280,6 +281,8 @@ class Hook:
             )
 
         first = rewritten(allowed.columns)
+        if not allowed.statements:
+            return first
         more = allowed.for_statement(first.fingerprint)
         return first if more == allowed.columns else rewritten(more)
 

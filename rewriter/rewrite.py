@@ -20,13 +20,14 @@ from rewriter.created_tables import stored_query
 from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
 from rewriter.grouping import grouping_edit
+from rewriter.kinds import StatementKind
 from rewriter.output_names import output_name_edits
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.scans import Mentions, Scan, mentions, position, scans
 from rewriter.schema import Catalog, Relation, RelationKind
 from rewriter.settings import setting_edits
 from rewriter.shadowing import shadowing_edits
-from rewriter.statement import Statement, StatementKind, fingerprint, read_statement, without_literals
+from rewriter.statement import Statement, fingerprint, read_statement, without_literals
 from rewriter.verify import verify
 from rewriter.views import definition, reaches_protected, sensitive_words
 
@@ -46,8 +47,26 @@ class Rewritten:
     masked: frozenset[ColumnName] = frozenset()
     revealed: frozenset[ColumnName] = frozenset()
     tables: tuple[str, ...] = ()
-    fingerprint: Fingerprint
-    statement: str
+    dialect: Dialect
+    is_percent_doubled: bool = False
+    told: list[tuple[Fingerprint, str]] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Equal for statements that differ only in literals, layout, comments and letter case."""
+        return self._told()[0]
+
+    @property
+    def statement(self) -> str:
+        """The text with every literal as `?`."""
+        return self._told()[1]
+
+    def _told(self) -> tuple[Fingerprint, str]:
+        # Few statements are ever asked for it: those that reveal something.
+        if not self.told:
+            statement = read_statement(self.original, self.dialect, is_percent_doubled=self.is_percent_doubled)
+            self.told.append((fingerprint(statement), without_literals(statement)))
+        return self.told[0]
 
     @property
     def is_unchanged(self) -> bool:
@@ -152,8 +171,8 @@ def rewrite_bound(
         sql=sql,
         original=sql,
         kind=statement.kind,
-        fingerprint=fingerprint(statement),
-        statement=without_literals(statement),
+        dialect=binding.dialect,
+        is_percent_doubled=is_percent_doubled,
     )
     if statement.kind is StatementKind.DDL:
         return _stored(statement, binding, result)
@@ -163,7 +182,7 @@ def rewrite_bound(
         return _masked(_Work(statement, binding, revealed), result)
     except StatementRefused as error:
         if error.fingerprint is None:
-            error.fingerprint = result.fingerprint
+            error.fingerprint = fingerprint(statement)
         raise
 
 
@@ -247,7 +266,7 @@ def _is_sensitive(scan: Scan, binding: Binding) -> bool:
 def _check_statement(statement: Statement) -> None:
     """Constructs that write from a SELECT."""
     assert statement.tree is not None
-    if statement.kind is StatementKind.SELECT and statement.tree.find(exp.Into, *_DATA_CHANGES):
+    if statement.kind is StatementKind.SELECT and any(statement.nodes(exp.Into, *_DATA_CHANGES)):
         raise StatementRefused(Reason.STATEMENT_KIND, "A SELECT may not create, fill or change tables or files.")
 
 
@@ -257,7 +276,7 @@ _DATA_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.
 def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
     """Every mention of a sensitive relation's name is one that the parser placed in its tree."""
     assert statement.tree is not None
-    placed = {identifier.meta.get("start") for identifier in statement.tree.find_all(exp.Identifier)}
+    placed = {identifier.meta.get("start") for identifier in statement.nodes(exp.Identifier)}
     for token in statement.tokens:
         if token.text.lower() in words and statement.is_word(token) and token.start not in placed:
             raise StatementRefused(
@@ -359,7 +378,7 @@ def _qualifier_edits(statement: Statement, scan: Scan) -> Iterator[Edit]:
     assert statement.tree is not None
     if scan.has_alias:
         return
-    for column in statement.tree.find_all(exp.Column):
+    for column in statement.nodes(exp.Column):
         schema, table = column.args.get("db"), column.args.get("table")
         if (
             schema is None

@@ -75,7 +75,8 @@ class Catalog:
     which an unqualified name is looked up, in order, the implicit ones (PostgreSQL's `pg_temp`, `pg_catalog`; SQLite's
     `temp`) included where the engine searches them. `builtins`: lower-case names of the engine's own functions that are
     known not to read tables, files or other sessions by name or text, without those that someone overloads or
-    overrides. `user_functions`: lower-case names of functions, macros, aggregates that are not the engine's own, and operators among them as `operator ===`.
+    overrides. `user_functions`: lower-case names of functions, macros, aggregates that are not the engine's
+    own, and operators among them as `operator ===`.
     `is_table_case_sensitive`: MySQL with lower_case_table_names=0.
     """
 

@@ -17,7 +17,8 @@ from rewriter.statement import Statement
 def setting_edits(statement: Statement, binding: Binding) -> Iterator[Edit]:
     """`current_setting(x)` → `current_setting(pg_catalog.replace(pg_catalog.lower(x), 'unmask.', '-'))`.
 
-    The replacement holds no part of the prefix, so nothing around it can form one anew. Without hash masks nothing changes.
+    The replacement holds no part of the prefix, so nothing around it can form one anew. Without hash masks nothing
+    changes.
     """
     if statement.dialect != "postgresql" or not session_secrets(binding.policy, "postgresql"):
         return

@@ -1,8 +1,8 @@
 """Common table expressions that bear a sensitive relation's name get another one.
 
-Engines differ in where such a name means the expression and where the table (MariaDB forgets an outer one inside an inner
-WITH, DuckDB reads the table where RECURSIVE has no UNION). Renamed, the expression can only be found or missed: a place that
-the engine reads otherwise than this package becomes an error, never a read of the table.
+Engines differ in where such a name means the expression and where the table (MariaDB forgets an outer one inside an
+inner WITH, DuckDB reads the table where RECURSIVE has no UNION). Renamed, the expression can only be found or missed: a
+place that the engine reads otherwise than this package becomes an error, never a read of the table.
 """
 
 from collections.abc import Iterator
@@ -17,40 +17,46 @@ from rewriter.statement import Statement
 
 
 def shadowing_edits(statement: Statement, words: frozenset[str], resolver: Resolver) -> Iterator[Edit]:
-    """Edits that give each expression named like one of `words` (lower case) a name of its own, and its readers that name.
+    """Edits that rename each expression called like one of `words` (lower case), where it is made and where it is read.
 
     Raises:
         StatementRefused: the new name is taken.
     """
     assert statement.tree is not None
-    shadows = {cte.alias.lower() for cte in statement.tree.find_all(exp.CTE) if cte.alias.lower() in words}
+    shadows = {cte.alias.lower() for cte in statement.nodes(exp.CTE) if cte.alias.lower() in words}
     if not shadows:
         return
     taken = {name.lower() for _, name in resolver.catalog.relations} | {t.text.lower() for t in statement.tokens}
     for word in shadows:
         if f"unmask_{word}" in taken:
             raise StatementRefused(Reason.CONSTRUCT, f"Call the common table expression {word} something else.")
-    for cte in statement.tree.find_all(exp.CTE):
+    for cte in statement.nodes(exp.CTE):
         if cte.alias.lower() in shadows:
             yield _renamed(statement, cte.args["alias"].this)
-    for table in statement.tree.find_all(exp.Table):
+    for table in statement.nodes(exp.Table):
         name = table.this
-        if isinstance(name, exp.Identifier) and not table.args.get("db") and _reads(table, name, shadows, resolver):
+        if (
+            isinstance(name, exp.Identifier)
+            and not table.args.get("db")
+            and name.name.lower() in shadows
+            and _reads(table, name, resolver)
+        ):
             edit = _renamed(statement, name)
             written = statement.sql[edit.start : edit.end]
             yield edit if table.alias else Edit(edit.start, edit.end, f"{edit.replacement} AS {written}")
-    for node in statement.tree.find_all(exp.In):
+    for node in statement.nodes(exp.In):
         operand = node.args.get("field")
         if (
             isinstance(operand, exp.Column)
             and not operand.args.get("table")
-            and _reads(operand, operand.this, shadows, resolver)
+            and operand.name.lower() in shadows
+            and _reads(operand, operand.this, resolver)
         ):
             yield _renamed(statement, operand.this)
 
 
-def _reads(node: exp.Expr, name: exp.Expr, shadows: set[str], resolver: Resolver) -> bool:
-    return name.name.lower() in shadows and not isinstance(node.parent, exp.Lock) and is_cte(node, part(name), resolver)
+def _reads(node: exp.Expr, name: exp.Expr, resolver: Resolver) -> bool:
+    return not isinstance(node.parent, exp.Lock) and is_cte(node, part(name), resolver)
 
 
 def _renamed(statement: Statement, name: exp.Expr) -> Edit:

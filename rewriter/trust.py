@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from masking import Dialect, Fingerprint
 from rewriter.errors import StatementRefused
+from rewriter.kinds import StatementKind
 from rewriter.prepared import Aftermath, Safe
 from rewriter.principals import Who
 from rewriter.reveals import Reporter
-from rewriter.statement import StatementKind, fingerprint, read_statement, without_literals
+from rewriter.statement import fingerprint, read_statement, without_literals
 
 _MOST_REMEMBERED = 1024
 

@@ -1,7 +1,8 @@
 """The check of the result: reads the produced text anew and fails unless every sensitive column is behind its mask.
 
-It shares none of the passes: scans are found again in the produced text, the text of each derived table is compared with what
-the binding says it must be, and a scan left raw is allowed only where no word of the statement can reach a masked column of it.
+It shares none of the passes: scans are found again in the produced text, the text of each derived table is compared
+with what the binding says it must be, and a scan left raw is allowed only where no word of the statement can reach a
+masked column of it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,13 +24,26 @@ _SYSTEM_WORDS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """A scan that is not behind a mask: of which relation, as what the statement calls it, and where the statement only
-    names tables. `columns`: what it has, in lower case, whichever relation of that name it is of."""
+    """A scan that is not behind a mask: of which relation, and as what the statement calls it.
+
+    `columns`: what it has, in lower case, whichever relation of that name it is of.
+    """
 
     protected: Protected
     alias: str
-    places: frozenset[int]
     columns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """The tokens that stand in no masked derived table.
+
+    `sources`: names that stand for one FROM item each. `places`: where tables are only named.
+    """
+
+    tokens: list[Token]
+    sources: set[str]
+    places: frozenset[int]
 
 
 def verify(
@@ -62,24 +76,25 @@ def _check(statement: Statement, binding: Binding, revealed: frozenset[ColumnNam
     assert statement.tree is not None
     covered: list[tuple[int, int]] = []
     raw: list[_Raw] = []
-    tables = list(statement.tree.find_all(exp.Table))
-    places = frozenset(place for table in tables for place in _places(table))
+    tables = list(statement.nodes(exp.Table))
     for table in tables:
         meant = list(_meant(table, binding))
         columns = _SYSTEM_WORDS.union(column.word for protected in meant for column in protected.columns)
         for protected in meant:
-            span = _masked_span(table, protected, statement, revealed)
+            span = _masked_span(table, protected, statement, revealed=revealed)
             if span is None:
-                raw.append(_Raw(protected, (table.alias or table.name).lower(), places, columns))
+                raw.append(_Raw(protected, (table.alias or table.name).lower(), columns))
             else:
                 covered.append(span)
     if raw:
-        _check_raw(raw, covered, statement, revealed)
+        tokens = [t for t in statement.tokens if not any(start <= t.start < end for start, end in covered)]
+        places = frozenset(place for table in tables for place in _places(table))
+        _check_raw(raw, _Outside(tokens, _sources(statement), places), revealed)
     return covered
 
 
 def _meant(table: exp.Expr, binding: Binding) -> Iterator[Protected]:
-    """Every protected relation that the name can mean, however the engine resolves it; no CTE bears such a name any more."""
+    """Every protected relation that the name can mean, however the engine resolves it; no CTE has such a name any more."""
     name = table.this
     if not isinstance(name, exp.Identifier) or isinstance(table.parent, exp.Lock) or table.arg_key == "indexed":
         return
@@ -115,7 +130,7 @@ def _places(table: exp.Expr) -> frozenset[int]:
 
 
 def _masked_span(
-    table: exp.Expr, protected: Protected, statement: Statement, revealed: frozenset[ColumnName]
+    table: exp.Expr, protected: Protected, statement: Statement, *, revealed: frozenset[ColumnName]
 ) -> tuple[int, int] | None:
     """The span of the derived table's select list and name when it is exactly as the binding wants it."""
     query = table.parent.parent if isinstance(table.parent, exp.From) else None
@@ -142,15 +157,16 @@ def _masked_span(
     return (start, end) if start >= 0 and statement.sql[start:end] == wanted else None
 
 
-def _check_raw(
-    raw: list[_Raw], covered: list[tuple[int, int]], statement: Statement, revealed: frozenset[ColumnName]
-) -> None:
-    tokens = [t for t in statement.tokens if not any(start <= t.start < end for start, end in covered)]
-    sources = _sources(statement)
+def _check_raw(raw: list[_Raw], outside: _Outside, revealed: frozenset[ColumnName]) -> None:
+    spoken = [token.text.lower() for token in outside.tokens]
+    behind = ["", "", *(q if dot == "." else "" for q, dot in zip(spoken, spoken[1:], strict=False))]
     for scan in raw:
         words = {c.word for c in scan.protected.columns if c.mask is not None and c.name not in revealed}
         words |= {c.word for c in scan.protected.columns if c.generation is not None and words}
-        if words and any(_reaches(tokens, index, scan, words, sources) for index in range(len(tokens))):
+        # No other token can read anything of the scan, unless it stands behind the scan's name and a dot.
+        telling = words | _IMPLICIT | {scan.alias, "*"}
+        places = [i for i, word in enumerate(spoken) if word in telling or behind[i] == scan.alias]
+        if words and any(_reaches(outside, index, scan, words=words) for index in places):
             raise LeakError(
                 f"a scan of {scan.protected.relation.name} was left raw; please report the statement's shape"
             )
@@ -160,25 +176,24 @@ def _sources(statement: Statement) -> set[str]:
     """Names that stand for one FROM item, so that what is behind them belongs to no other."""
     assert statement.tree is not None
     names: set[str] = set()
-    for node in statement.tree.find_all(exp.Table, exp.Subquery, exp.Lateral, exp.Unnest, exp.CTE):
+    for node in statement.nodes(exp.Table, exp.Subquery, exp.Lateral, exp.Unnest, exp.CTE):
         if not isinstance(node, exp.Subquery) or isinstance(node.this, exp.Select | exp.SetOperation | exp.Values):
             names.add(node.alias_or_name.lower())
-    joined = {
-        n.alias.lower() for n in statement.tree.find_all(exp.Subquery) if not isinstance(n.this, exp.Query | exp.Values)
-    }
+    joined = {n.alias.lower() for n in statement.nodes(exp.Subquery) if not isinstance(n.this, exp.Query | exp.Values)}
     return names - joined
 
 
-def _reaches(tokens: list[Token], index: int, scan: _Raw, words: set[str], sources: set[str]) -> bool:
+def _reaches(outside: _Outside, index: int, scan: _Raw, *, words: set[str]) -> bool:
     """Whether the token at `index` can read one of `words` through the raw scan."""
+    tokens = outside.tokens
     token = tokens[index]
     word = token.text.lower()
     before = [t.text.lower() for t in tokens[max(0, index - 3) : index]]
     qualifier = before[-2] if len(before) > 1 and before[-1] == "." else None
-    is_elsewhere = qualifier is not None and qualifier != scan.alias and qualifier in sources
+    is_elsewhere = qualifier is not None and qualifier != scan.alias and qualifier in outside.sources
     if token.token_type == TokenType.STAR:
         return not is_elsewhere and not _is_harmless_star(before)
-    if token.start in scan.places:
+    if token.start in outside.places:
         return False
     if qualifier == scan.alias and word not in scan.columns:
         return True

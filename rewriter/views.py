@@ -71,12 +71,14 @@ def definition(relation: Relation, binding: Binding) -> str:
     """The SELECT that a view stands for, under the view's own column names.
 
     Raises:
-        StatementRefused: the view's definition cannot be read, or it is a materialized view, whose stored rows hold raw values.
+        StatementRefused: the view's definition cannot be read, or it is a materialized view, whose stored rows hold raw
+            values.
     """
     if relation.kind is RelationKind.MATERIALIZED_VIEW:
         raise StatementRefused(
             Reason.VIEW,
-            f"{relation.name} stores values of sensitive columns; list it under `tables:` in the policy with the columns that are clear.",
+            f"{relation.name} stores values of sensitive columns; list it under `tables:` in the policy with the columns"
+            " that are clear.",
         )
     text = _definition(relation)
     if not relation.view_columns:

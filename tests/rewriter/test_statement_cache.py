@@ -1,16 +1,15 @@
 """Rewritten text is kept within a bound in bytes, and what is asked for stays."""
 
-from masking import Fingerprint
+from rewriter.kinds import StatementKind
 from rewriter.prepared import Aftermath, Prepared
 from rewriter.rewrite import Rewritten
-from rewriter.statement import StatementKind
 from rewriter.statement_cache import StatementCache
 
 
 def prepared(sql: str) -> Prepared:
     """A statement that stayed as it is."""
     rewritten = Rewritten(
-        sql=sql, original=sql, kind=StatementKind.SELECT, fingerprint=Fingerprint("v1:0"), statement=sql
+        sql=sql, original=sql, kind=StatementKind.SELECT, dialect="sqlite"
     )
     return Prepared.of(rewritten, Aftermath())
 

@@ -1,0 +1,125 @@
+"""Kinds of statements, and the closed lists of those that read no table: transaction control and harmless settings."""
+
+import re
+from enum import StrEnum
+
+from masking.types import Dialect
+from rewriter.errors import Reason, StatementRefused
+
+
+class StatementKind(StrEnum):
+    """What a statement does, as far as the rewriter tells apart."""
+
+    SELECT = "select"
+    WRITE = "write"
+    DDL = "ddl"
+    TRANSACTION = "transaction"
+    SESSION = "session"
+
+
+_NAME = r'(?:[\w$]+|"[^"]*"|`[^`]*`)'
+_PATH = rf"{_NAME}(?:\.{_NAME})*"
+_VALUE = r"(?:'[^'\\]*'|[\w.+-]+)"
+_ACCESS = r"(?:\s*,?\s*(?:read\s+only|read\s+write|not\s+deferrable|deferrable|with\s+consistent\s+snapshot))*"
+_LEVEL = r"(?:\s+isolation\s+level\s+[a-z ]+)?"
+
+
+def _one_of(*forms: str) -> re.Pattern[str]:
+    """A whole statement of one of `forms`, in any letter case; a blank in a form stands for any white space."""
+    joined = "|".join(f"(?:{form})" for form in forms).replace(" ", r"\s+")
+    return re.compile(rf"\s*(?:{joined})\s*;?\s*", re.IGNORECASE)
+
+
+def _words(text: str) -> str:
+    """Alternatives, one a word."""
+    return "(?:" + "|".join(text.split()) + ")"
+
+
+_TRANSACTION = _one_of(
+    rf"begin(?: (?:work|transaction|deferred|immediate|exclusive))*{_LEVEL}{_ACCESS}",
+    rf"start transaction{_LEVEL}{_ACCESS}",
+    r"(?:commit|end|rollback|abort)(?: (?:work|transaction))?(?: and (?:no )?chain)?",
+    rf"savepoint {_NAME}",
+    rf"rollback(?: (?:work|transaction))? to(?: savepoint)? {_NAME}",
+    rf"release(?: savepoint)? {_NAME}",
+    r"set (?:session characteristics as |session )?transaction [a-z\s,]+",
+    r"(?:prepare transaction|commit prepared|rollback prepared) '[^'\\]*'",
+    rf"xa {_words('begin start end prepare commit rollback recover')}(?: '[^'\\]*')?(?: one phase)?",
+)
+
+_POSTGRESQL_SETTINGS = _words(
+    "statement_timeout lock_timeout idle_in_transaction_session_timeout application_name timezone datestyle"
+    " intervalstyle work_mem extra_float_digits bytea_output jit max_parallel_workers_per_gather"
+)
+_MYSQL_LISTS = _words("tables databases schemas columns fields engines charset collation privileges triggers")
+_MYSQL_SETTINGS = _words(
+    "autocommit time_zone wait_timeout lock_wait_timeout innodb_lock_wait_timeout max_statement_time max_execution_time"
+)
+_SQLITE_LISTS = _words("table_info table_xinfo index_list index_info index_xinfo foreign_key_list")
+_SQLITE_SETTINGS = _words(
+    "table_list database_list function_list collation_list compile_options encoding schema_version user_version"
+    " foreign_keys read_uncommitted journal_mode busy_timeout application_id page_size page_count"
+)
+_DUCKDB_SETTINGS = _words("timezone threads memory_limit default_order default_null_order enable_progress_bar")
+
+_SESSION: dict[Dialect, re.Pattern[str]] = {
+    "postgresql": _one_of(
+        r"show [a-z_\s]+",
+        rf"set (?:session |local )?{_POSTGRESQL_SETTINGS}\s*(?:=|\bto\b)\s*{_VALUE}",
+        rf"set (?:session |local )?time zone {_VALUE}",
+    ),
+    "mysql": _one_of(
+        rf"show (?:full )?{_MYSQL_LISTS}(?: (?:from|in) {_PATH})*(?: like '[^'\\]*')?",
+        r"show (?:session |global )?(?:variables|status)(?: like '[^'\\]*')?",
+        rf"show create (?:table|view|database) {_PATH}",
+        rf"(?:describe|desc) {_PATH}",
+        r"set names utf8(?:mb[34])?",
+        rf"set (?:session )?{_MYSQL_SETTINGS}\s*=\s*{_VALUE}",
+    ),
+    "sqlite": _one_of(
+        rf"pragma (?:{_NAME}\.)?{_SQLITE_LISTS}\s*\(\s*(?:{_NAME}|'[^']*')\s*\)",
+        rf"pragma (?:{_NAME}\.)?{_SQLITE_SETTINGS}",
+        rf"pragma (?:{_NAME}\.)?(?:foreign_keys|read_uncommitted|busy_timeout)\s*=\s*\w+",
+    ),
+    "duckdb": _one_of(
+        r"show (?:all )?(?:tables|databases|schemas)",
+        rf"(?:describe|desc|show) {_PATH}",
+        rf"set (?:session |local )?{_DUCKDB_SETTINGS}\s*=\s*{_VALUE}",
+    ),
+}
+
+_DDL_WORDS = frozenset(
+    "create alter drop truncate comment grant revoke analyze vacuum reindex cluster refresh rename".split()
+)
+_PARSED_WORDS = frozenset(
+    "select with values table from insert replace update delete merge pivot unpivot summarize describe".split()
+)
+
+
+def simple_kind(text: str, dialect: Dialect) -> StatementKind | None:
+    """The kind of a statement that is known by its text; None where a parser must look.
+
+    Raises:
+        StatementRefused: it is of no kind that is ever allowed: not for the parser to guess at, nor for it to log.
+    """
+    head = text.lstrip()[:9].lower()
+    if head.startswith(("select", "insert", "update", "delete", "with")):
+        return None
+    if _TRANSACTION.fullmatch(text):
+        return StatementKind.TRANSACTION
+    if _SESSION[dialect].fullmatch(text):
+        return StatementKind.SESSION
+    word = re.match(r"\w*", head)
+    first = word.group() if word else ""
+    if first in _DDL_WORDS:
+        return StatementKind.DDL
+    if first and first not in _PARSED_WORDS:
+        raise unknown_kind()
+    return None
+
+
+def unknown_kind() -> StatementRefused:
+    """The refusal of a statement that does something else than read and write rows."""
+    return StatementRefused(
+        Reason.STATEMENT_KIND, "Only SELECT, INSERT, UPDATE, DELETE, MERGE and transaction control may be sent."
+    )
