@@ -1,0 +1,228 @@
+"""Forms that an engine reads and the parser's grammar lacks, written as forms that it knows.
+
+Only the parser sees what these rules make, and only where it failed on the statement as it stands. A rule moves no
+name: it drops words of the grammar, turns one into a comma, a bracket or a plain call, so that every table and column keeps its place in
+the tree. What is dropped holds no query; names in it still count as mentioned, since those are read from the tokens.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from masking.types import Dialect
+
+Tokens = list[Token]
+Rule = Callable[[Sequence[Token]], Tokens]
+
+
+def simplified(tokens: Sequence[Token], dialect: Dialect) -> Tokens:
+    """`tokens` as the parser may understand them."""
+    result = list(tokens)
+    for rule in _RULES[dialect]:
+        result = rule(result)
+    return result
+
+
+def _as(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end, [])
+
+
+def _word(tokens: Sequence[Token], index: int) -> str:
+    """The word at an index in lower case; empty for a quoted one, a sign or a place outside."""
+    if not 0 <= index < len(tokens):
+        return ""
+    token = tokens[index]
+    is_quoted = token.token_type in (TokenType.IDENTIFIER, TokenType.STRING)
+    return "" if is_quoted else token.text.lower()
+
+
+def _is(tokens: Sequence[Token], index: int, kind: TokenType) -> bool:
+    return 0 <= index < len(tokens) and tokens[index].token_type == kind
+
+
+def _closing(tokens: Sequence[Token], opening: int) -> int:
+    """The bracket that closes the one at `opening`; the end where there is none."""
+    depth = 0
+    for index in range(opening, len(tokens)):
+        depth += _is(tokens, index, TokenType.L_PAREN) - _is(tokens, index, TokenType.R_PAREN)
+        if depth == 0:
+            return index
+    return len(tokens)
+
+
+def _opening(tokens: Sequence[Token], closing: int) -> int:
+    depth = 0
+    for index in range(closing, -1, -1):
+        depth += _is(tokens, index, TokenType.R_PAREN) - _is(tokens, index, TokenType.L_PAREN)
+        if depth == 0:
+            return index
+    return 0
+
+
+def _grouping_as_calls(tokens: Sequence[Token]) -> Tokens:
+    """`CUBE (a = 1)`: any expression may stand inside, as in a call."""
+    return [
+        _as(token, TokenType.VAR, token.text)
+        if _word(tokens, index) in ("cube", "rollup", "grouping sets") and _is(tokens, index + 1, TokenType.L_PAREN)
+        else token
+        for index, token in enumerate(tokens)
+    ]
+
+
+def _values_as_selects(tokens: Sequence[Token]) -> Tokens:
+    """`VALUES (1, 2)` where a query may stand: a list of rows is read as a list of outputs."""
+    before = ("(", "union", "all", "distinct", "intersect", "except")
+    return [
+        _as(token, TokenType.SELECT, token.text)
+        if _word(tokens, index) == "values"
+        and (index == 0 or _word(tokens, index - 1) in before or _follows_expression(tokens, index))
+        else token
+        for index, token in enumerate(tokens)
+    ]
+
+
+def _follows_expression(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the place is behind the brackets of a common table expression."""
+    if not _is(tokens, index - 1, TokenType.R_PAREN):
+        return False
+    return _word(tokens, _opening(tokens, index - 1) - 1) in ("as", "materialized")
+
+
+def _without_join_aliases(tokens: Sequence[Token]) -> Tokens:
+    """`JOIN b USING (id) AS j`: the alias names columns that the join has anyway."""
+    result = list(tokens)
+    for index in reversed(range(len(tokens))):
+        if _word(tokens, index) != "using" or not _is(tokens, index + 1, TokenType.L_PAREN):
+            continue
+        end = _closing(tokens, index + 1)
+        is_list = all(_is(tokens, i, TokenType.COMMA) for i in range(index + 3, end, 2))
+        if is_list and _word(tokens, end + 1) == "as":
+            del result[end + 1 : end + 3]
+    return result
+
+
+def _without_search_and_cycle(tokens: Sequence[Token]) -> Tokens:
+    """`… ) SEARCH DEPTH FIRST BY a SET s CYCLE a SET c USING p` make columns of their own; MariaDB: `CYCLE a RESTRICT`."""
+    result: Tokens = []
+    index = 0
+    while index < len(tokens):
+        is_there = _word(tokens, index) in _LAST_WORDS and _follows_expression([*result, tokens[index]], len(result))
+        end = _clause_end(tokens, index) if is_there else index
+        if end == index:
+            result.append(tokens[index])
+            end += 1
+        index = end
+    return result
+
+
+_LAST_WORDS = {"search": {"set": 1}, "cycle": {"using": 1, "restrict": 0}}
+"""Clause → the word that ends it, and how many words follow that."""
+
+
+def _clause_end(tokens: Sequence[Token], start: int) -> int:
+    """The place after the clause; where it begins if it holds more than words and literals."""
+    ends = _LAST_WORDS[_word(tokens, start)]
+    for index in range(start, len(tokens)):
+        if _word(tokens, index) in ends:
+            return index + 1 + ends[_word(tokens, index)]
+        if _is(tokens, index, TokenType.L_PAREN):
+            break
+    return start
+
+
+def _xml_as_calls(tokens: Sequence[Token]) -> Tokens:
+    """PostgreSQL's XML functions: `xmlpi(NAME x)`, `xmlparse(DOCUMENT x)`, `xmlroot(x, VERSION NO VALUE)`, `xmltable(… COLUMNS …)`."""
+    result = list(tokens)
+    for index in reversed(range(len(tokens))):
+        name = _word(result, index)
+        if name in _XML and _is(result, index + 1, TokenType.L_PAREN):
+            end = _closing(result, index + 1)
+            inside = _xml_arguments(result[index + 2 : end])
+            # A cast reads `x AS type`; the other names mean nothing to the parser.
+            called = "cast" if name == "xmlserialize" else f"call_{name}"
+            result[index:end] = [_as(result[index], TokenType.VAR, called), result[index + 1], *inside]
+    return result
+
+
+_XML = frozenset(("xmlpi", "xmlparse", "xmlserialize", "xmlroot", "xmlexists", "xmltable"))
+_XML_WORDS = frozenset("name document content version standalone by ref value preserve strip whitespace yes".split())
+
+
+def _xml_arguments(tokens: Sequence[Token]) -> Tokens:
+    """The arguments as a plain list, without the columns of a table, which hold no query."""
+    result: Tokens = []
+    for index, token in enumerate(tokens):
+        match _word(tokens, index):
+            case "columns" if not any(t.token_type == TokenType.SELECT for t in tokens[index:]):
+                break
+            case "passing":
+                result.append(_as(token, TokenType.COMMA, ","))
+            case "no":
+                result.append(_as(token, TokenType.NULL, "null"))
+            case word if word not in _XML_WORDS or _is(tokens, index + 1, TokenType.L_PAREN):
+                result.append(token)
+            case "yes":
+                result.append(_as(token, TokenType.NULL, "null"))
+    return result
+
+
+def _patterns_as_arguments(tokens: Sequence[Token]) -> Tokens:
+    """`substring(a SIMILAR b ESCAPE c)`, `COLLATION FOR (a)`, and `json_object('{…}')` with one argument."""
+    result = list(tokens)
+    for index in reversed(range(len(tokens))):
+        word = _word(result, index)
+        if word == "collation" and _word(result, index + 1) == "for":
+            del result[index + 1]
+        elif word == "json_object":
+            result[index] = _as(result[index], TokenType.VAR, "call_json_object")
+        elif word == "substring" and _is(result, index + 1, TokenType.L_PAREN):
+            end = _closing(result, index + 1)
+            result[index:end] = [
+                _as(token, TokenType.COMMA, ",") if _word([token], 0) in ("similar", "escape") else token
+                for token in result[index:end]
+            ]
+    return result
+
+
+def _match_in_brackets(tokens: Sequence[Token]) -> Tokens:
+    """MariaDB's `MATCH a, b AGAINST ('x')` → `MATCH (a, b) AGAINST ('x')`."""
+    result: Tokens = []
+    is_open = False
+    for index, token in enumerate(tokens):
+        if is_open and _word(tokens, index) == "against":
+            result.append(_as(token, TokenType.R_PAREN, ")"))
+            is_open = False
+        result.append(token)
+        if _word(tokens, index) == "match" and not _is(tokens, index + 1, TokenType.L_PAREN):
+            result.append(_as(token, TokenType.L_PAREN, "("))
+            is_open = True
+    return result
+
+
+def _without_group_order(tokens: Sequence[Token]) -> Tokens:
+    """MariaDB's `GROUP BY a DESC`, and `LIMIT ROWS EXAMINED 5`."""
+    result: Tokens = []
+    is_grouping = False
+    for index, token in enumerate(tokens):
+        word = _word(tokens, index)
+        is_grouping = word == "group by" or (is_grouping and word not in ("having", "order by", "limit", "select", "union"))
+        if word == "default" and _is(tokens, index + 1, TokenType.L_PAREN):
+            result.append(_as(token, TokenType.VAR, "call_default"))
+        elif not (is_grouping and word in ("asc", "desc")) and word not in ("rows examined", "examined"):
+            result.append(token)
+    return result
+
+
+_RULES: dict[Dialect, tuple[Rule, ...]] = {
+    "postgresql": (
+        _grouping_as_calls,
+        _values_as_selects,
+        _without_join_aliases,
+        _without_search_and_cycle,
+        _xml_as_calls,
+        _patterns_as_arguments,
+    ),
+    "mysql": (_values_as_selects, _without_search_and_cycle, _match_in_brackets, _without_group_order),
+    "sqlite": (),
+    "duckdb": (_grouping_as_calls,),
+}
