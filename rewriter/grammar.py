@@ -1,8 +1,9 @@
 """Forms that an engine reads and the parser's grammar lacks, written as forms that it knows.
 
 Only the parser sees what these rules make, and only where it failed on the statement as it stands. A rule moves no
-name: it drops words of the grammar, turns one into a comma, a bracket or a plain call, so that every table and column keeps its place in
-the tree. What is dropped holds no query; names in it still count as mentioned, since those are read from the tokens.
+name: it drops words of the grammar, turns one into a comma, a bracket or a plain call, so that every table and column
+keeps its place in the tree. What is dropped holds no query; names in it still count as mentioned, since those are read
+from the tokens.
 """
 
 from collections.abc import Callable, Sequence
@@ -102,7 +103,7 @@ def _without_join_aliases(tokens: Sequence[Token]) -> Tokens:
 
 
 def _without_search_and_cycle(tokens: Sequence[Token]) -> Tokens:
-    """`… ) SEARCH DEPTH FIRST BY a SET s CYCLE a SET c USING p` make columns of their own; MariaDB: `CYCLE a RESTRICT`."""
+    """`SEARCH DEPTH FIRST BY a SET s`, `CYCLE a SET c USING p`: columns of their own; MariaDB: `CYCLE a RESTRICT`."""
     result: Tokens = []
     index = 0
     while index < len(tokens):
@@ -131,7 +132,7 @@ def _clause_end(tokens: Sequence[Token], start: int) -> int:
 
 
 def _xml_as_calls(tokens: Sequence[Token]) -> Tokens:
-    """PostgreSQL's XML functions: `xmlpi(NAME x)`, `xmlparse(DOCUMENT x)`, `xmlroot(x, VERSION NO VALUE)`, `xmltable(… COLUMNS …)`."""
+    """`xmlpi(NAME x)`, `xmlparse(DOCUMENT x)`, `xmlroot(x, VERSION NO VALUE)`, `xmltable(… COLUMNS …)`."""
     result = list(tokens)
     for index in reversed(range(len(tokens))):
         name = _word(result, index)
@@ -184,6 +185,37 @@ def _patterns_as_arguments(tokens: Sequence[Token]) -> Tokens:
     return result
 
 
+def _without_typed_literals(tokens: Sequence[Token]) -> Tokens:
+    """`txid_snapshot '1:2:'`, `… ESCAPE '$'::bytea`, `TABLESAMPLE system (a.n)`: what is dropped names no table."""
+    result: Tokens = []
+    index = 0
+    while index < len(tokens):
+        token, word = tokens[index], _word(tokens, index)
+        is_typed = (
+            token.token_type == TokenType.VAR and _is(tokens, index + 1, TokenType.STRING) and word not in _BEFORE_TEXT
+        )
+        if not is_typed:
+            result.append(token)
+        index += 1
+        if (
+            token.token_type == TokenType.STRING
+            and _word(tokens, index - 2) == "escape"
+            and _is(tokens, index, TokenType.DCOLON)
+        ):
+            index += 2
+        elif word in ("set", "convert") and _is(tokens, index, TokenType.L_PAREN):
+            result[-1] = _as(token, TokenType.VAR, f"call_{word}")
+        elif word == "repeatable" or _word(tokens, index - 2) == "tablesample":
+            end = _closing(tokens, index)
+            if not any(t.token_type == TokenType.SELECT for t in tokens[index:end]):
+                result += [tokens[index], _as(tokens[index], TokenType.NUMBER, "1")]
+                index = end
+    return result
+
+
+_BEFORE_TEXT = frozenset("escape uescape zone like ilike to using similar as date time timestamp interval".split())
+
+
 def _match_in_brackets(tokens: Sequence[Token]) -> Tokens:
     """MariaDB's `MATCH a, b AGAINST ('x')` → `MATCH (a, b) AGAINST ('x')`."""
     result: Tokens = []
@@ -199,16 +231,26 @@ def _match_in_brackets(tokens: Sequence[Token]) -> Tokens:
     return result
 
 
+_SELECT_WORDS = frozenset(
+    "straight_join high_priority sql_calc_found_rows sql_no_cache sql_cache sql_small_result sql_big_result"
+    " sql_buffer_result".split()
+)
+
+
 def _without_group_order(tokens: Sequence[Token]) -> Tokens:
-    """MariaDB's `GROUP BY a DESC`, and `LIMIT ROWS EXAMINED 5`."""
+    """MariaDB's `GROUP BY a DESC`, `LIMIT ROWS EXAMINED 5`, and several words after SELECT."""
     result: Tokens = []
     is_grouping = False
     for index, token in enumerate(tokens):
         word = _word(tokens, index)
-        is_grouping = word == "group by" or (is_grouping and word not in ("having", "order by", "limit", "select", "union"))
+        is_grouping = word == "group by" or (
+            is_grouping and word not in ("having", "order by", "limit", "select", "union")
+        )
         if word == "default" and _is(tokens, index + 1, TokenType.L_PAREN):
             result.append(_as(token, TokenType.VAR, "call_default"))
-        elif not (is_grouping and word in ("asc", "desc")) and word not in ("rows examined", "examined"):
+        elif (is_grouping and word in ("asc", "desc")) or (word == "rows" and _word(tokens, index + 1) == "examined") or word == "examined":
+            continue
+        elif word not in _SELECT_WORDS or not result or _word(result, len(result) - 1) not in ("select", "distinct"):
             result.append(token)
     return result
 
@@ -221,6 +263,7 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
         _without_search_and_cycle,
         _xml_as_calls,
         _patterns_as_arguments,
+        _without_typed_literals,
     ),
     "mysql": (_values_as_selects, _without_search_and_cycle, _match_in_brackets, _without_group_order),
     "sqlite": (),
