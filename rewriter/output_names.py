@@ -33,12 +33,10 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iter
     declared = {column.name for scan in scanned for column in scan.relation.columns}
     folded = {name.lower() for name in declared}
     assert statement.tree is not None
-    named = {
-        end_position(alias.args["alias"]) for alias in statement.tree.find_all(exp.Alias) if alias.args.get("alias")
-    }
+    named = {end_position(alias.args["alias"]) for alias in statement.nodes(exp.Alias) if alias.args.get("alias")}
     for first, last in _items(statement):
         start, end = statement.tokens[first].start, statement.tokens[last].end + 1
-        if end in named:
+        if end in named or statement.tokens[last].token_type == TokenType.STAR:
             continue
         if _is_column(statement, first, last):
             name = statement.tokens[last].text
