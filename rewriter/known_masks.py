@@ -1,7 +1,7 @@
 """Masks in a produced text, left out for the parser: they are the longest part of it, and what they are is known.
 
-Each becomes a `NULL` of equal length, so every position holds. That is sound where a mask is a whole expression of its
-own, and where it stands as code: not inside a literal, name or comment, and as an item of a select list.
+Each becomes a `NULL`, which reads nothing. That is sound where a mask is a whole expression of its own, and where it
+stands as code: not inside a literal, name or comment, and as an item of a select list.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ _WORTHWHILE = 16
 
 @dataclass(frozen=True, slots=True)
 class Shortened:
-    """`text` with a stand-in at each of `places`; of the original's length."""
+    """`text` with a stand-in at each of `places`."""
 
     text: str
     places: frozenset[int]
@@ -38,18 +38,31 @@ def shortened(
     sql: str, binding: Binding, relations: Iterable[tuple[str, str]], *, is_percent_doubled: bool
 ) -> Shortened:
     """`sql` without the masks of `relations`, as far as they stand there to the letter."""
+    items = {f" {mask} AS {name}": f" {_STAND_IN} AS {name}" for mask, name in _masks(binding, relations)}
+    if is_percent_doubled:
+        items = {item.replace("%", "%%"): short.replace("%", "%%") for item, short in items.items()}
+    found = sorted((start, item) for item in items for start in _places(sql, item))
+    pieces: list[str] = []
     places: set[int] = set()
-    for mask, name in _masks(binding, relations):
-        written = mask.replace("%", "%%") if is_percent_doubled else mask
-        item = f" {written} AS {name}"
-        start = sql.find(item)
-        while start >= 0:
-            end = start + len(item)
-            if sql[end : end + 1] in (",", " "):
-                places.add(start + 1)
-                sql = f"{sql[: start + 1]}{_STAND_IN.ljust(len(written))}{sql[start + 1 + len(written) :]}"
-            start = sql.find(item, end)
-    return Shortened(sql, frozenset(places))
+    done = length = 0
+    for start, item in found:
+        if start < done:
+            continue
+        places.add(length + start - done + 1)
+        pieces += (sql[done:start], items[item])
+        length += start - done + len(items[item])
+        done = start + len(item)
+    return Shortened("".join((*pieces, sql[done:])), frozenset(places))
+
+
+def _places(sql: str, item: str) -> Iterator[int]:
+    """Where a select item stands."""
+    start = sql.find(item)
+    while start >= 0:
+        end = start + len(item)
+        if sql[end : end + 1] in (",", " "):
+            yield start
+        start = sql.find(item, end)
 
 
 def _masks(binding: Binding, relations: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

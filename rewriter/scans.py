@@ -105,7 +105,7 @@ def scans(statement: Statement, resolver: Resolver) -> tuple[Scan, ...]:
 
 def _table_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
     assert statement.tree is not None
-    for table in statement.tree.find_all(exp.Table):
+    for table in statement.nodes(exp.Table):
         name = table.this
         if isinstance(table.parent, exp.Lock) or table.arg_key == "indexed" or not isinstance(name, exp.Identifier):
             continue
@@ -175,7 +175,7 @@ def _scan(table: exp.Expr, relation: Relation, statement: Statement) -> Scan:
 def _operand_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
     """SQLite reads a table in `x IN tablename`; the parser calls that name a column."""
     assert statement.tree is not None
-    for node in statement.tree.find_all(exp.In):
+    for node in statement.nodes(exp.In):
         operand = node.args.get("field")
         if isinstance(operand, exp.Literal):
             raise StatementRefused(Reason.CONSTRUCT, "Write the table's name after IN without quotes.")
@@ -228,8 +228,8 @@ def mentions(statement: Statement, found: tuple[Scan, ...]) -> Mentions:
     """Which names the statement uses, and of which scans it uses every column."""
     assert statement.tree is not None
     result = Mentions()
-    sources = _closed_sources(statement.tree)
-    qualifiers = _stars_and_qualifiers(statement.tree, sources, result)
+    sources = _closed_sources(statement)
+    qualifiers = _stars_and_qualifiers(statement, sources, result)
     _implicit_columns(statement, result)
     spoken = {scan.word for scan in found}
     definitions = {place for scan in found for place in _definition_places(scan)}
@@ -289,14 +289,14 @@ def _definition_places(scan: Scan) -> Iterator[int]:
             yield position(table.this)
 
 
-def _closed_sources(tree: exp.Expr) -> set[str]:
+def _closed_sources(statement: Statement) -> set[str]:
     """Names, in lower case, that each stand for one FROM item and nothing else.
 
     A column behind such a name belongs to that item. An alias over a join in parentheses does not count: columns behind it are those
     of the tables inside.
     """
     names: set[str] = set()
-    for source in tree.find_all(exp.Table, exp.Subquery, exp.Lateral, exp.Unnest):
+    for source in statement.nodes(exp.Table, exp.Subquery, exp.Lateral, exp.Unnest):
         alias = source.args.get("alias")
         word = alias.this.name.lower() if alias is not None and alias.this else ""
         if isinstance(source, exp.Table):
@@ -308,16 +308,16 @@ def _closed_sources(tree: exp.Expr) -> set[str]:
         names.add(word)
     opaque = {
         node.args["alias"].this.name.lower()
-        for node in tree.find_all(exp.Subquery)
+        for node in statement.nodes(exp.Subquery)
         if isinstance(node.this, exp.Table | exp.Subquery) and node.args.get("alias") and node.args["alias"].this
     }
     return names - opaque
 
 
-def _stars_and_qualifiers(tree: exp.Expr, sources: set[str], result: Mentions) -> dict[int, str | None]:
+def _stars_and_qualifiers(statement: Statement, sources: set[str], result: Mentions) -> dict[int, str | None]:
     """Places of column names → the source that they are behind; stars are noted in `result.everything`."""
     qualifiers: dict[int, str | None] = {}
-    for column in tree.find_all(exp.Column):
+    for column in statement.nodes(exp.Column):
         table = column.args.get("table")
         word = table.name.lower() if table is not None else None
         source = word if word in sources else None
@@ -325,7 +325,7 @@ def _stars_and_qualifiers(tree: exp.Expr, sources: set[str], result: Mentions) -
             result.everything.add(source)
         elif source is not None and isinstance(column.this, exp.Identifier):
             qualifiers[position(column.this)] = source
-    if any(not _is_harmless(star) for star in tree.find_all(exp.Star)):
+    if any(not _is_harmless(star) for star in statement.nodes(exp.Star)):
         result.everything.add(None)
     return qualifiers
 
@@ -335,7 +335,9 @@ def _is_harmless(star: exp.Expr) -> bool:
     above = star.parent
     if isinstance(above, exp.Count | exp.Column):
         return True
-    is_exists = isinstance(above, exp.Select) and isinstance(above.parent, exp.Exists) and not above.args.get("distinct")
+    is_exists = (
+        isinstance(above, exp.Select) and isinstance(above.parent, exp.Exists) and not above.args.get("distinct")
+    )
     return is_exists and isinstance(above, exp.Select) and above.expressions[0] is star
 
 
@@ -345,17 +347,17 @@ _WHOLE_ROW_NODES = (exp.Columns, exp.Pivot, exp.Summarize, exp.PositionalColumn)
 def _implicit_columns(statement: Statement, result: Mentions) -> None:
     """Constructs that use columns without naming them."""
     assert statement.tree is not None
-    is_implicit = any(True for _ in statement.tree.find_all(*_WHOLE_ROW_NODES))
-    for join in statement.tree.find_all(exp.Join):
+    is_implicit = any(True for _ in statement.nodes(*_WHOLE_ROW_NODES))
+    for join in statement.nodes(exp.Join):
         is_implicit = is_implicit or (join.args.get("method") or "").upper() == "NATURAL"
     if is_implicit:
         result.everything.add(None)
     if statement.dialect == "sqlite":
-        result.everything.update(_bracketed_tables(statement.tree))
+        result.everything.update(_bracketed_tables(statement))
 
 
-def _bracketed_tables(tree: exp.Expr) -> Iterator[str]:
+def _bracketed_tables(statement: Statement) -> Iterator[str]:
     """What a join in brackets reads: SQLite gives columns other names where two in it have the same."""
-    for joined in tree.find_all(exp.Subquery):
+    for joined in statement.nodes(exp.Subquery):
         if isinstance(joined.this, exp.Table):
             yield from (table.alias_or_name.lower() for table in joined.find_all(exp.Table))

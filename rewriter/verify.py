@@ -6,7 +6,7 @@ masked column of it.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
@@ -64,7 +64,7 @@ def verify(
     short = shortened(sql, binding, relations, is_percent_doubled=is_percent_doubled)
     if short.places:
         statement = read_statement(short.text, binding.dialect, is_percent_doubled=is_percent_doubled)
-        covered = _check(replace(statement, sql=sql), binding, revealed)
+        covered = _check(statement, binding, revealed)
         if short.is_sound(statement) and all(any(s <= p < e for s, e in covered) for p in short.places):
             return
     # A mask also stands where no derived table was put, so that it may be the caller's text: nothing is left out.
@@ -149,7 +149,8 @@ def _masked_span(
                 else "1"
             )
         else:
-            items.append(column.sql if column.name in revealed else column.projection)
+            shown = column.sql if column.name in revealed else column.projection
+            items.append(f"NULL AS {column.sql}" if isinstance(item.unalias(), exp.Null) else shown)
     only = "ONLY " if table.args.get("only") else ""
     wanted = statement.written(f"(SELECT {', '.join(items)} FROM {only}{protected.sql}")
     end = max(int(part.meta["end"]) for part in (table.this, table.args.get("db")) if part is not None) + 1
