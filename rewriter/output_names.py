@@ -14,8 +14,11 @@ from rewriter.edits import Edit
 from rewriter.scans import Scan, end_position
 from rewriter.statement import Statement
 
-_ENDS = frozenset(
-    "from where group having order limit union intersect except into window for lock fetch offset procedure".split()
+_ENDS = frozenset("from where group having order limit union intersect except into".split())
+_FREE_ENDS = frozenset("window for lock fetch offset procedure".split())
+"""Words that may also be a column's name."""
+_OPERAND_ENDS = frozenset(
+    (TokenType.NUMBER, TokenType.STRING, TokenType.PLACEHOLDER, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.STAR)
 )
 _MODIFIERS = frozenset(
     "distinct all straight_join high_priority sql_calc_found_rows sql_no_cache sql_cache sql_small_result sql_big_result"
@@ -76,23 +79,34 @@ def _items(statement: Statement) -> Iterator[tuple[int, int]]:
     for index, token in enumerate(statement.tokens):
         word = "" if token.start in statement.quoted else token.text.lower().split(" ")[0]
         match token.token_type:
-            case TokenType.L_PAREN:
+            case TokenType.L_PAREN | TokenType.L_BRACKET | TokenType.L_BRACE:
                 opened[-1] = index if opened[-1] == -1 else opened[-1]
                 opened.append(None)
                 continue
-            case TokenType.R_PAREN:
+            case TokenType.R_PAREN | TokenType.R_BRACKET | TokenType.R_BRACE:
                 yield from _ended(opened.pop(), index)
                 continue
         if word == "select":
             opened[-1] = -1
         elif opened[-1] is None or (opened[-1] == -1 and word in _MODIFIERS):
             continue
-        elif token.token_type == TokenType.COMMA or word in _ENDS:
+        elif token.token_type == TokenType.COMMA or _is_end(statement, index, word):
             yield from _ended(opened[-1], index)
             opened[-1] = -1 if token.token_type == TokenType.COMMA else None
         elif opened[-1] == -1:
             opened[-1] = index
     yield from _ended(opened[-1], len(statement.tokens))
+
+
+def _is_end(statement: Statement, index: int, word: str) -> bool:
+    """Whether a word ends a select list; `IS DISTINCT FROM` does not."""
+    tokens = statement.tokens
+    before = tokens[index - 1]
+    if word in _FREE_ENDS:
+        is_between = statement.is_word(before) or before.token_type in _OPERAND_ENDS
+        after = tokens[index + 1 : index + 2]
+        return is_between and any(statement.is_word(t) or t.token_type == TokenType.NUMBER for t in after)
+    return word in _ENDS and not (word == "from" and before.text.lower() == "distinct")
 
 
 def _ended(first: int | None, after: int) -> Iterator[tuple[int, int]]:
