@@ -70,6 +70,18 @@ def _grouping_as_calls(tokens: Sequence[Token]) -> Tokens:
     ]
 
 
+def _plain_in_brackets(tokens: Sequence[Token]) -> Tokens:
+    """`(unnest(a) AS u JOIN …)` and `(LATERAL (SELECT …) AS l JOIN …)`."""
+    result: Tokens = []
+    for index, token in enumerate(tokens):
+        is_first = _is(tokens, index - 1, TokenType.L_PAREN)
+        if is_first and _word(tokens, index) == "unnest":
+            result.append(_as(token, TokenType.VAR, "call_unnest"))
+        elif not is_first or _word(tokens, index) != "lateral":
+            result.append(token)
+    return result
+
+
 def _values_as_selects(tokens: Sequence[Token]) -> Tokens:
     """`VALUES (1, 2)` where a query may stand: a list of rows is read as a list of outputs."""
     before = ("(", "union", "all", "distinct", "intersect", "except")
@@ -258,6 +270,7 @@ def _without_group_order(tokens: Sequence[Token]) -> Tokens:
 _RULES: dict[Dialect, tuple[Rule, ...]] = {
     "postgresql": (
         _grouping_as_calls,
+        _plain_in_brackets,
         _values_as_selects,
         _without_join_aliases,
         _without_search_and_cycle,
@@ -267,5 +280,5 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
     ),
     "mysql": (_values_as_selects, _without_search_and_cycle, _match_in_brackets, _without_group_order),
     "sqlite": (),
-    "duckdb": (_grouping_as_calls,),
+    "duckdb": (_grouping_as_calls, _plain_in_brackets),
 }

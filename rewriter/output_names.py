@@ -48,13 +48,13 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iter
             continue
         if not any(start <= place < end for place in places):
             continue
-        name = printed(statement.sql[start:end]) if statement.dialect == "duckdb" else _name(statement, start, last)
-        if name is None:
+        called = printed(statement.sql[start:end]) if statement.dialect == "duckdb" else _name(statement, start, last)
+        if called is None:
             continue
         if statement.dialect == "mysql" and statement.text[start:end].count("?") and statement.is_percent_doubled:
             continue  # a placeholder in the name would be one more parameter
         quote = "`" if statement.dialect == "mysql" else '"'
-        yield Edit(end, end, f" AS {quote}{name.replace(quote, 2 * quote)}{quote}")
+        yield Edit(end, end, f" AS {quote}{called.replace(quote, 2 * quote)}{quote}")
 
 
 def _is_column(statement: Statement, first: int, last: int) -> bool:
