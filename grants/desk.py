@@ -10,7 +10,16 @@ from datetime import datetime, timedelta
 
 from grants import rules, verification, workflow
 from grants.audit import Entry, Event
-from grants.errors import GrantError, RecordError, RuleError, SelfApproval, SignatureError, StoreError, UnknownRequest
+from grants.errors import (
+    GrantError,
+    RecordError,
+    RuleError,
+    SelfApproval,
+    SignatureError,
+    StoreError,
+    UnknownPrincipal,
+    UnknownRequest,
+)
 from grants.records import Approval, Case, Decision, Denial, Request, Revocation, Signed, State
 from grants.signing import SigningKey
 from grants.store import Change, Store
@@ -19,12 +28,17 @@ from grants.verification import Place
 from grants.workflow import Ask, Setting, Standing
 from masking import Policy, Principal
 
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that looks like another
 _ATTEMPTS = 100  # a busy request; each lost attempt means that somebody else's step was stored
 _EVENTS: dict[type[Decision], Event] = {
     Approval: Event.APPROVED,
     Denial: Event.DENIED,
     Revocation: Event.REVOKED,
+}
+_FAILURES: dict[type[GrantError], str] = {
+    SelfApproval: "self-approval",
+    RuleError: "not allowed by the policy",
+    SignatureError: "a signature does not hold",
+    UnknownPrincipal: "a signer is not in the policy",
 }
 
 
@@ -44,6 +58,11 @@ class Docket:
     def request(self) -> Request:
         """What was asked."""
         return self.case.request.record
+
+    @property
+    def digest(self) -> str:
+        """What tells this request from any other: the SHA-256 of its signed bytes."""
+        return self.case.request.digest
 
     @property
     def approvals(self) -> tuple[Approval, ...]:
@@ -141,30 +160,36 @@ class Desk:
         """
         setting = self._office.setting()
         while True:
-            made = workflow.request(ask, setting, by=self.principal, identifier=_new_id())
+            made = workflow.request(ask, setting, by=self.principal, nonce=secrets.token_hex(8))
             case = Case(self._key.sign(made))
             docket = Docket(case=case, standing=workflow.standing(case, setting))
             if self._store(Event.REQUESTED, None, docket=docket):
                 return docket
 
-    def approve(self, identifier: str, *, duration: timedelta | None = None) -> Docket:
+    def approve(self, identifier: str, *, digest: str | None = None, duration: timedelta | None = None) -> Docket:
         """An approval, for at most `duration`; with the last one needed the grant is live.
+
+        `digest`: of the request that was looked at (`Docket.digest`), so that no other one is approved in its place.
 
         Raises:
             GrantError: as `workflow.approve`, or nothing was stored.
         """
         return self._decide(
-            identifier, lambda case, setting: workflow.approve(case, setting, by=self.principal, duration=duration)
+            identifier,
+            lambda case, setting: workflow.approve(case, setting, by=self.principal, duration=duration),
+            digest=digest,
         )
 
-    def deny(self, identifier: str, *, reason: str) -> Docket:
-        """A denial, which ends the request.
+    def deny(self, identifier: str, *, reason: str, digest: str | None = None) -> Docket:
+        """A denial, which ends the request. `digest`: as for `approve`.
 
         Raises:
             GrantError: as `workflow.deny`, or nothing was stored.
         """
         return self._decide(
-            identifier, lambda case, setting: workflow.deny(case, setting, by=self.principal, reason=reason)
+            identifier,
+            lambda case, setting: workflow.deny(case, setting, by=self.principal, reason=reason),
+            digest=digest,
         )
 
     def revoke(self, identifier: str, *, reason: str = "") -> Docket:
@@ -177,15 +202,18 @@ class Desk:
             identifier, lambda case, setting: workflow.revoke(case, setting, by=self.principal, reason=reason)
         )
 
-    def _decide(self, identifier: str, decide: Callable[[Case, Setting], Decision]) -> Docket:
+    def _decide(
+        self, identifier: str, decide: Callable[[Case, Setting], Decision], *, digest: str | None = None
+    ) -> Docket:
         """Reads, decides, stores if nothing changed meanwhile; else reads and decides again."""
         for _ in range(_ATTEMPTS):
             text = self._office.stored(identifier)
             setting = self._office.setting()
             try:
                 case = self._office.opened(identifier, text)
+                _check_seen(case, digest)
                 signed: Signed[Decision] = self._key.sign(decide(case, setting))
-            except (SelfApproval, RuleError, SignatureError) as exc:
+            except (SelfApproval, RuleError, SignatureError, UnknownPrincipal) as exc:
                 self._record_failure(identifier, exc)
                 raise
             after = case.followed_by(signed)
@@ -222,7 +250,7 @@ class Desk:
             at=self._office.clock(),
             principal=self.principal,
             request=identifier,
-            reason=str(exc),
+            reason=_FAILURES[type(exc)],
         )
         try:
             self._trail.write(entry)
@@ -230,9 +258,12 @@ class Desk:
             return  # the caller is about to learn of the failure itself
 
 
-def _new_id() -> str:
-    letters = [secrets.choice(_ALPHABET) for _ in range(8)]
-    return f"{''.join(letters[:4])}-{''.join(letters[4:])}"
+def _check_seen(case: Case, digest: str | None) -> None:
+    if digest is not None and digest != case.request.digest:
+        raise SignatureError(
+            f"{case.request.record.id} is not the request that you looked at: another one was put in its place. "
+            "Nothing was decided; look at it again"
+        )
 
 
 def _entry(event: Event, docket: Docket, *, by: Principal, now: datetime) -> Entry:

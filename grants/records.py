@@ -12,7 +12,7 @@ ISO 8601. A reader refuses a field or version that it does not know.
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -43,13 +43,26 @@ def _printable(text: str) -> str:
     return text
 
 
+def _instant(at: datetime) -> datetime:
+    # UTC alone, so that an instant has one spelling; far from the ends of the calendar, so that no sum leaves it.
+    if at.utcoffset() or not _EARLIEST <= at < _LATEST:
+        raise ValueError("expected an instant in UTC, between the years 2000 and 3000")
+    return at
+
+
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that looks like another
 LONGEST_LINE = 500
 """Characters in a reason, a scope or a row condition."""
+
+MOST_DECISIONS = 100
+"""Decisions on one request."""
 
 Column = Annotated[ColumnName, BeforeValidator(_column), PlainSerializer(str)]
 Line = Annotated[str, AfterValidator(_printable), Field(max_length=LONGEST_LINE)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9-]{4,64}$")]
 Environment = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Instant = Annotated[AwareDatetime, AfterValidator(_instant)]
 Person = Annotated[Principal, AfterValidator(_printable), Field(min_length=1, max_length=200)]
 
 
@@ -80,7 +93,7 @@ class Request(Record):
     """An ask for a scope, with a reason and a duration; signed by `principal`.
 
     `scopes` is what was typed; `columns` what it meant under `policy_version`, and the most that a grant can ever
-    cover. `expires_at` is the exclusive end of the time in which it may be decided.
+    cover. `expires_at` is the exclusive end of the time in which it may be decided. `id` is `identifier_of` the rest.
     """
 
     kind: Literal["request"] = "request"
@@ -89,25 +102,41 @@ class Request(Record):
     environment: Environment
     principal: Person
     scopes: tuple[Line, ...] = Field(min_length=1, max_length=1000)
-    columns: tuple[Column, ...] = Field(min_length=1)
+    columns: tuple[Column, ...] = Field(min_length=1, max_length=10_000)
     statement: StatementScope | None = None
     where: Line | None = None
     uses: Annotated[int, Field(ge=1)] | None = None
     duration: timedelta
     reason: Line
     break_glass: bool = False
-    requested_at: AwareDatetime
-    expires_at: AwareDatetime
-    policy_version: str
+    requested_at: Instant
+    expires_at: Instant
+    policy_version: str = Field(max_length=LONGEST_LINE)
+    nonce: str = Field(pattern=r"^[0-9a-f]{16}$")
+
+
+def identifier_of(request: Request) -> str:
+    """The id that `request` must have: eight letters of the hash of everything else in it, as in `k7fq-9xwd`.
+
+    So an id does not come to stand for another request. It is short enough to type, hence too short to rely on against
+    whoever tries a million requests of their own: a decision is bound by the digest.
+    """
+    rest = request.model_dump(mode="json", exclude_none=True, exclude={"id"})
+    number = int.from_bytes(hashlib.sha256(canonical_json(rest)).digest())
+    letters = ""
+    for _ in range(8):
+        number, letter = divmod(number, len(_ALPHABET))
+        letters += _ALPHABET[letter]
+    return f"{letters[:4]}-{letters[4:]}"
 
 
 class _Decision(Record):
     version: Literal[1] = 1
     request: Identifier
-    digest: str
+    digest: str = Field(max_length=LONGEST_LINE)
     environment: Environment
     author: Person
-    at: AwareDatetime
+    at: Instant
 
 
 class Approval(_Decision):
@@ -171,7 +200,7 @@ class StoredCase(Record):
 
     version: Literal[1]
     request: str
-    decisions: tuple[str, ...]
+    decisions: tuple[str, ...] = Field(max_length=MOST_DECISIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,6 +143,8 @@ def check_terms(request: Request, rules: tuple[ApprovalRule, ...]) -> None:
     # Fail closed: a narrowing that the hook does not enforce must not turn into a wide grant.
     if request.where is not None or request.uses is not None:
         raise RuleError("grants narrowed by rows (where) or by uses are not available yet: ask without")
+    if request.statement is not None and request.statement.literals == "fixed":
+        raise RuleError("statements with fixed literals are not available yet: ask for one with any values (free)")
     if request.break_glass:
         raise RuleError("break-glass is not available yet: ask for approval")
 

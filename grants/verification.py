@@ -14,7 +14,18 @@ from pydantic import ValidationError
 
 from grants import rules, workflow
 from grants.errors import GrantError, SignatureError
-from grants.records import Approval, Case, Decision, Denial, Lease, Request, Revocation, Signed, StoredCase
+from grants.records import (
+    Approval,
+    Case,
+    Decision,
+    Denial,
+    Lease,
+    Request,
+    Revocation,
+    Signed,
+    StoredCase,
+    identifier_of,
+)
 from grants.signing import kind_of, opened, unopened
 from masking import Permit, Policy, Principal
 
@@ -68,6 +79,8 @@ def opened_case(text: str, place: Place) -> Case:
     request = opened(stored.request, Request, key=rules.key_of(claimed.principal, place.policy))
     if (request.record.id, request.record.environment) != (place.id, place.environment):
         raise SignatureError(f"{place.id} holds a request that was made under another id or environment")
+    if identifier_of(request.record) != place.id:
+        raise SignatureError(f"{place.id} holds a request whose id does not follow from it")
     decisions = tuple(_opened_decision(token, request, policy=place.policy) for token in stored.decisions)
     return Case(request, decisions)
 

@@ -14,7 +14,18 @@ from pydantic import ValidationError
 
 from grants import rules
 from grants.errors import GrantError, RuleError, SelfApproval, TransitionError
-from grants.records import LONGEST_LINE, Approval, Case, Denial, Lease, Request, Revocation, State, StatementScope
+from grants.records import (
+    LONGEST_LINE,
+    Approval,
+    Case,
+    Denial,
+    Lease,
+    Request,
+    Revocation,
+    State,
+    StatementScope,
+    identifier_of,
+)
 from grants.rules import Missing
 from masking import ApprovalRule, Policy, Principal
 from masking.durations import format_duration
@@ -80,8 +91,8 @@ def standing(case: Case, setting: Setting) -> Standing:
     return Standing(state=State.APPROVED if now < lease.expires_at else State.EXPIRED, lease=lease)
 
 
-def request(ask: Ask, setting: Setting, *, by: Principal, identifier: str) -> Request:
-    """The request that `ask` is.
+def request(ask: Ask, setting: Setting, *, by: Principal, nonce: str) -> Request:
+    """The request that `ask` is. `nonce`: 16 random hexadecimal digits, which tell it from another such ask.
 
     Raises:
         RuleError: the policy does not allow it, or nobody could ever approve it.
@@ -93,7 +104,7 @@ def request(ask: Ask, setting: Setting, *, by: Principal, identifier: str) -> Re
     matching = rules.rules_for(columns, setting.environment, policy=policy)
     made = _made(
         {
-            "id": identifier,
+            "nonce": nonce,
             "environment": setting.environment,
             "principal": by,
             "scopes": ask.scopes,
@@ -115,10 +126,11 @@ def request(ask: Ask, setting: Setting, *, by: Principal, identifier: str) -> Re
 
 def _made(fields: dict[str, object]) -> Request:
     try:
-        return Request.model_validate(fields)
+        draft = Request.model_validate(fields | {"id": "0000"})
     except ValidationError as exc:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in exc.errors() if fault["loc"])
         raise RuleError(f"the request is malformed: {faults}") from exc
+    return draft.model_copy(update={"id": identifier_of(draft)})
 
 
 def _duration(ask: Ask, matching: Iterable[ApprovalRule]) -> timedelta:

@@ -30,6 +30,11 @@ class Permit:
     reason: str = ""
     approvers: tuple[Principal, ...] = ()
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it covers less than any statement, any row and any number of uses."""
+        return self.statement is not None or self.where is not None or self.uses is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
@@ -39,8 +44,8 @@ class Access:
 
     @property
     def columns(self) -> frozenset[ColumnName]:
-        """The columns that any statement may reveal in every row."""
-        return frozenset().union(*(p.columns for p in self.permits if p.statement is None and p.where is None))
+        """The columns that any statement may reveal in every row, and as often as it likes."""
+        return frozenset().union(*(p.columns for p in self.permits if not p.is_narrowed))
 
 
 NOBODY = Access()

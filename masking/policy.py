@@ -227,7 +227,10 @@ class Policy:
 
 
 def _known_as(principal: Principal, groups: frozenset[str]) -> frozenset[str]:
-    return frozenset({str(principal), *(f"group:{group}" for group in groups)})
+    names = {f"group:{group}" for group in groups}
+    if not principal.startswith("group:"):  # nobody is a group by calling themselves one
+        names.add(str(principal))
+    return frozenset(names)
 
 
 def _column(text: str) -> ColumnName | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_ID = r"\b[abcdefghjkmnpqrstuvwxyz2-9]{4}-[abcdefghjkmnpqrstuvwxyz2-9]{4}\b"  # as `grants.desk` makes them
+_ID = r"\b[abcdefghjkmnpqrstuvwxyz2-9]{4}-[abcdefghjkmnpqrstuvwxyz2-9]{4}\b"  # as `grants.records` makes them
 _INSTANT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 _DISTANCE = r"\bin \d+ (?:s|min|h|d)\b"
 _SPECIAL = re.compile(rf"(?P<id>{_ID})|(?P<instant>{_INSTANT})|(?P<distance>{_DISTANCE})|(?P<any>…)|(?P<gap> {{2,}})")

@@ -1,5 +1,6 @@
 """The commands that decide on a request, or end it."""
 
+import sys
 from datetime import timedelta
 from typing import Annotated
 
@@ -10,10 +11,12 @@ from grants.cli.documents import request_document
 from grants.cli.moments import duration as parsed_duration
 from grants.cli.rendering import print_json, print_lines
 from grants.cli.settings import Settings, with_settings
-from grants.desk import Docket, Office
+from grants.desk import Docket, Office, Unreadable
+from grants.errors import SignatureError
 from grants.records import State
+from masking import Principal
 
-Identifier = Annotated[str, typer.Argument(metavar="ID", help="The request's id; its beginning is enough.")]
+Identifier = Annotated[str, typer.Argument(metavar="ID", help="The request's id; four of its letters are enough.")]
 
 
 @with_settings("environment", "policy", "redis", "key")
@@ -25,30 +28,55 @@ def approve(
         timedelta | None,
         typer.Option("--for", metavar="DURATION", parser=parsed_duration, help="A shorter time than was asked for."),
     ] = None,
+    digest: Annotated[
+        str | None,
+        typer.Option("--digest", metavar="TEXT", help="Only the request with this digest, as shown."),
+    ] = None,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask on the terminal.")] = False,
 ) -> None:
     """Approve somebody else's request.
 
-    With the last approval that it needs its grant is live.
+    What you sign is the request that is shown; on a terminal you are asked first. With the last approval that it needs
+    its grant is live.
 
     Example: unmask approve k7m2 --for 15m
     """
     with settings.desk() as (desk, office):
-        one = full_id(office, identifier)
-        before = office.docket(one)
-        after = desk.approve(one, duration=duration)
+        before = office.docket(full_id(office, identifier))
+        if isinstance(before, Unreadable):
+            raise SignatureError(f"{before.id} cannot be trusted: {before.problem}")
+        is_asked = is_terminal() and not (is_sure or settings.as_json)
+        if is_asked:
+            _print_before(before, office)
+            typer.confirm(f"Approve this as {desk.principal}?", abort=True, err=True)
+        # Signed is the request that is shown, whatever stands under its id by now.
+        after = desk.approve(before.id, digest=digest or before.digest, duration=duration)
         if settings.as_json:
             print_json(request_document(after, office.policy, environment=office.environment))
             return
-        if isinstance(before, Docket):
-            print_docket(before, office.policy, now=office.clock())
-            print_lines()
-        print_lines(f"Approved {one} as {desk.principal}.", style="bold")
-        if after.standing.state is State.APPROVED:
-            columns = ", ".join(str(column) for column in after.request.columns)
-            print_lines(f"  {after.request.principal} sees {columns} {live_text(after, now=office.clock())}")
-            print_lines(f"  to end it early:  {settings.command('revoke', one)}")
-        for waiting in after.standing.missing:
-            print_lines(f"  not live yet: it waits for {waiting}")
+        if not is_asked:
+            _print_before(before, office)
+        _print_approved(settings, after, office, by=desk.principal)
+
+
+def is_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
+def _print_before(docket: Docket, office: Office) -> None:
+    print_docket(docket, office.policy, now=office.clock())
+    print_lines()
+
+
+def _print_approved(settings: Settings, after: Docket, office: Office, *, by: Principal) -> None:
+    print_lines(f"Approved {after.id} as {by}.", style="bold")
+    if after.standing.state is State.APPROVED:
+        columns = ", ".join(str(column) for column in after.request.columns)
+        print_lines(f"  {after.request.principal} sees {columns} {live_text(after, now=office.clock())}")
+        print_lines(f"  to end it early:  {settings.command('revoke', after.id)}")
+    for waiting in after.standing.missing:
+        print_lines(f"  not live yet: it waits for {waiting}")
 
 
 @with_settings("environment", "policy", "redis", "key")

@@ -8,20 +8,27 @@ from grants.cli.exits import CommandError, ExitCode
 from grants.cli.rendering import distance, print_facts, print_table, shown_instant
 from grants.desk import Docket, Office, Unreadable
 from grants.errors import UnknownRequest
-from grants.records import Approval, Decision, Denial, State
+from grants.records import Approval, Decision, Denial, State, StatementScope
 from masking import Policy
 from masking.durations import format_duration
 
+_LEAST_LETTERS = 4
+_VALUES = {"free": "with any values", "fixed": "with these values"}
+
 
 def full_id(office: Office, typed: str) -> str:
-    """The id that `typed` begins; its hyphen and letter case do not matter.
+    """The id that `typed` begins, with four letters or more; its hyphen and letter case do not matter.
 
     Raises:
         UnknownRequest: no request's does.
-        CommandError: several do.
+        CommandError: several do, or it is too short to say which was meant.
     """
     wanted = _letters(typed)
-    found = [one for one in office.store.cases(office.environment) if wanted and _letters(one).startswith(wanted)]
+    if len(wanted) < _LEAST_LETTERS:
+        raise CommandError(
+            ExitCode.UNKNOWN, f"{typed!r} is too short: type at least {_LEAST_LETTERS} letters of the id"
+        )
+    found = [one for one in office.store.cases(office.environment) if _letters(one).startswith(wanted)]
     if not found:
         raise UnknownRequest(typed, office.environment)
     if len(found) > 1:
@@ -93,17 +100,22 @@ def print_docket(docket: Docket, policy: Policy, *, now: datetime) -> None:
             ("environment", request.environment),
             ("scope", scope_text(docket)),
             ("columns", columns),
-            ("statement", f"{request.statement.text}\n(with any values)" if request.statement else ""),
+            ("statement", _statement(request.statement)),
             ("for", format_duration(request.duration)),
             ("reason", request.reason),
             ("asked", f"{distance(request.requested_at, now)}, {shown_instant(request.requested_at)}"),
             ("approvals", "\n".join(f"{one} for {one.rule.scope}" for one in progress(docket, policy))),
             ("decided", "\n".join(_decision(signed.record) for signed in docket.case.decisions)),
             ("decide", _deadline(docket, now)),
+            ("digest", docket.digest if standing.state is State.PENDING else ""),
             ("live", live_text(docket, now=now)),
             ("problem", standing.problem),
         ]
     )
+
+
+def _statement(scope: StatementScope | None) -> str:
+    return f"{scope.text}\n({_VALUES[scope.literals]})" if scope else ""
 
 
 def _decision(decision: Decision) -> str:

@@ -20,6 +20,7 @@ def request_document(docket: Docket | Unreadable, policy: Policy, *, environment
     request, lease = docket.request, docket.standing.lease
     return {
         "id": request.id,
+        "digest": docket.digest,
         "environment": request.environment,
         "state": docket.standing.state.value,
         "principal": request.principal,

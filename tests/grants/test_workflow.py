@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grants import Ask, RuleError, SelfApproval, State, TransitionError, workflow
+from grants import Ask, RuleError, SelfApproval, State, StatementScope, TransitionError, workflow
 from grants.records import Case, Decision, Denial, Revocation
 from grants.workflow import Setting
-from masking import Policy, Principal
+from masking import Fingerprint, Policy, Principal
 from tests.grants.conftest import KEYS, Clock, ask, policy_text
 
 ANA, BO, CY, DEE = (Principal(name) for name in ("ana", "bo", "cy", "dee"))
+NONCE = "0123456789abcdef"
+FIXED = StatementScope(fingerprint=Fingerprint("v1:0"), literals="fixed", text="SELECT 1")
 
 
 def setting(policy: Policy, clock: Clock, *, environment: str = "prod") -> Setting:
@@ -22,7 +24,7 @@ def setting(policy: Policy, clock: Clock, *, environment: str = "prod") -> Setti
 
 def requested(given_setting: Setting, *scopes: str, **options: object) -> Case:
     """A request of ana's."""
-    made = workflow.request(ask(*scopes, **options), given_setting, by=ANA, identifier="abcd-efgh")  # type: ignore[arg-type] # as tests give them
+    made = workflow.request(ask(*scopes, **options), given_setting, by=ANA, nonce=NONCE)  # type: ignore[arg-type] # as tests give them
     return Case(KEYS["ana"].sign(made))
 
 
@@ -93,7 +95,7 @@ def test_an_approval_neither_lengthens_nor_is_empty(policy: Policy, clock: Clock
 def test_nobody_decides_on_their_own_request(policy: Policy, clock: Clock) -> None:
     """Not even an approver: neither yes nor no."""
     here = setting(policy, clock)
-    made = workflow.request(ask("customers.ssn"), setting(policy_of_three(), clock), by=BO, identifier="abcd-efgh")
+    made = workflow.request(ask("customers.ssn"), setting(policy_of_three(), clock), by=BO, nonce=NONCE)
     case = Case(KEYS["bo"].sign(made))
     with pytest.raises(SelfApproval, match="their own"):
         workflow.approve(case, here, by=BO)
@@ -141,7 +143,7 @@ def test_a_decision_on_what_is_no_longer_pending_is_an_error(policy: Policy, clo
     ):
         with pytest.raises(TransitionError) as caught:
             step()
-        assert (caught.value.state, caught.value.event, caught.value.id) == (end, event, "abcd-efgh")
+        assert (caught.value.state, caught.value.event, caught.value.id) == (end, event, case.request.record.id)
 
 
 def test_a_grant_may_be_revoked_by_its_holder_or_by_any_approver(policy: Policy, clock: Clock) -> None:
@@ -195,7 +197,7 @@ def test_an_unknown_scope_is_refused(policy: Policy, clock: Clock, scopes: tuple
 def test_a_request_for_nothing_is_refused(policy: Policy, clock: Clock) -> None:
     """No scope at all is an error."""
     with pytest.raises(RuleError, match="nothing"):
-        workflow.request(Ask(scopes=(), reason="x"), setting(policy, clock), by=ANA, identifier="abcd-efgh")
+        workflow.request(Ask(scopes=(), reason="x"), setting(policy, clock), by=ANA, nonce=NONCE)
 
 
 def test_what_no_rule_matches_cannot_be_granted(policy: Policy, clock: Clock) -> None:
@@ -225,15 +227,15 @@ def test_what_is_approved_by_itself_is_live_at_once_and_only_in_its_environment(
 def test_a_request_that_nobody_could_approve_is_refused_at_once(policy: Policy, clock: Clock) -> None:
     """The requester does not count among the approvers, nor does one without a key."""
     with pytest.raises(RuleError, match="never be approved"):
-        workflow.request(ask("customers.ssn"), setting(policy, clock), by=BO, identifier="abcd-efgh")
+        workflow.request(ask("customers.ssn"), setting(policy, clock), by=BO, nonce=NONCE)
 
 
-@pytest.mark.parametrize("narrowed", [{"where": "id = 42"}, {"uses": 1}])
+@pytest.mark.parametrize("narrowed", [{"where": "id = 42"}, {"uses": 1}, {"statement": FIXED}])
 def test_a_narrowing_that_is_not_enforced_is_refused(policy: Policy, clock: Clock, narrowed: dict[str, object]) -> None:
     """Rather than silently wider than was asked for."""
     wanted = Ask(scopes=("customers.email",), reason="OPS-7", duration=timedelta(minutes=1), **narrowed)  # type: ignore[arg-type] # one of two
     with pytest.raises(RuleError, match="not available"):
-        workflow.request(wanted, setting(policy, clock), by=ANA, identifier="abcd-efgh")
+        workflow.request(wanted, setting(policy, clock), by=ANA, nonce=NONCE)
 
 
 def test_a_policy_that_got_stricter_ends_what_it_would_not_allow(policy: Policy, clock: Clock) -> None:

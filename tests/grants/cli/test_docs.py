@@ -20,6 +20,7 @@ _VARYING = (
     (re.compile(r"AAAA[\w+/]+"), "KEY"),
     (re.compile(r"SHA256:[\w+/]+"), "FINGERPRINT"),
     (re.compile(r"v1:[0-9a-f]{32}"), "FINGERPRINT"),
+    (re.compile(r"sha256:[0-9a-f]{64}"), "DIGEST"),
     (re.compile(r" +"), " "),
 )
 

@@ -132,16 +132,43 @@ def test_requests_can_be_narrowed_to_a_state(shell: Shell) -> None:
     assert shell.json("requests", denied)["decisions"][0]["reason"] == "no ticket"
 
 
-def test_beginning_of_an_id_is_enough_while_only_one_begins_so(shell: Shell) -> None:
-    """An id may be cut like one of git's; a beginning that several have, or none, is an error that says so."""
-    identifiers = [shell.asked()]
-    while len(identifiers) == len({one[0] for one in identifiers}):  # about seven times
-        identifiers.append(shell.asked())
-    shared = identifiers[-1][0]
-    assert "could be any of" in shell.fails(6, "requests", shared)
-    assert shell.json("requests", identifiers[0].replace("-", "").upper()[:7])["id"] == identifiers[0]
+def test_beginning_of_an_id_is_enough_while_only_one_begins_so(shell: Shell, redis_database: str) -> None:
+    """Four letters will do; a beginning that is shorter, that several have, or none, is an error that says so."""
+    identifier = shell.asked()
+    assert shell.json("requests", identifier[:4])["id"] == identifier
+    assert shell.json("requests", identifier.replace("-", "").upper()[:7])["id"] == identifier
     assert "there is no request '0000'" in shell.fails(6, "approve", "0000", by="bo")
-    assert "there is no request ''" in shell.fails(6, "approve", "", by="bo")
+    for decision in (("approve",), ("deny", "--reason", "no"), ("revoke",)):
+        for short in ("", identifier[:3], identifier[:3] + "-"):
+            assert "at least 4 letters" in shell.fails(6, *decision, short, by="bo")
+    with redis.Redis.from_url(redis_database) as client:
+        client.set(f"unmask:{{prod}}:request:{identifier[:4]}-0000", "{}")
+        client.zadd("unmask:{prod}:requests", {f"{identifier[:4]}-0000": 4102444800000})
+    assert "could be any of" in shell.fails(6, "approve", identifier[:4], by="bo")
+
+
+def test_digest_says_which_request_was_looked_at(shell: Shell) -> None:
+    """With another digest than the stored request has nothing is approved; `requests` tells the right one."""
+    identifier = shell.asked()
+    digest = shell.json("requests", identifier)["digest"]
+    assert digest in shell.ok("requests", identifier, by="bo")
+    other = digest.replace(digest[-1], "0" if digest[-1] != "0" else "1")
+    assert "another one was put in its place" in shell.fails(1, "approve", identifier, "--digest", other, by="bo")
+    assert shell.json("requests", identifier)["state"] == "pending"
+    assert "Approved" in shell.ok("approve", identifier, "--digest", digest, by="bo")
+
+
+def test_on_a_terminal_an_approver_is_asked(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request is shown, then signed once they said yes; `--yes` says it beforehand."""
+    monkeypatch.setattr("grants.cli.decisions.is_terminal", lambda: True)
+    identifier, other = shell.asked(), shell.asked()
+    outcome = shell.run("approve", identifier, by="bo", stdin="n\n")
+    assert (outcome.exit_code, shell.json("requests", identifier)["state"]) == (1, "pending")
+    assert "OPS-7 refund" in outcome.stdout
+    assert "Approve this as bo@shop.example?" in outcome.stderr
+    assert shell.run("approve", identifier, by="bo", stdin="y\n").exit_code == 0
+    assert shell.run("approve", other, "--yes", by="bo", stdin="").exit_code == 0
+    assert {shell.json("requests", one)["state"] for one in (identifier, other)} == {"approved"}
 
 
 @pytest.mark.parametrize("decision", [("approve",), ("deny", "--reason", "why not")])
