@@ -11,7 +11,6 @@ from typing import assert_never
 from masking.constants import fitting, is_text_dated, redaction
 from masking.dialects import Spelling, spelling
 from masking.errors import fault
-from masking.formula import formula_expression
 from masking.masks import (
     LABEL_LENGTH,
     PSEUDONYM_LENGTH,
@@ -58,6 +57,8 @@ def mask_expression(  # noqa: PLR0913, PLR0917 -- the four say what is masked, t
         case Constant():
             return spelled.fixed(spelled.literal(fitting(mask.value, type_), type_), column, type_)
         case Expression():
+            from masking.formula import formula_expression  # noqa: PLC0415 -- parses SQL: not needed by most users
+
             value = formula_expression(mask.sql, (column, type_, dialect), principal=principal, columns=columns)
             return spelled.finished(value, column, type_)
         case Partial() | Email() | Hash() | Year() | Month() | Bucket():

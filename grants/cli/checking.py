@@ -1,18 +1,18 @@
 """`check`: whether the policy fits a live database, and whether people can do what it asks of them."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from grants.cli.approvers import able
-from grants.cli.engines import live_catalog
 from grants.cli.exits import ExitCode
 from grants.cli.rendering import print_json, print_lines
 from grants.cli.settings import Settings, with_settings
 from masking import Policy, PolicyError, Problem
-from rewriter.binding import bind
-from rewriter.schema import Catalog
+
+if TYPE_CHECKING:
+    from rewriter.schema import Catalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ def check(settings: Settings) -> None:
 
     Example: unmask check --database postgresql+psycopg://app@db/shop
     """
+    from grants.cli.engines import live_catalog  # noqa: PLC0415 -- SQLAlchemy and the rewriter take long to import
+
     policy = settings.loaded_policy()
     fit = _fit(policy, live_catalog(settings), settings.environment)
     if settings.as_json:
@@ -44,7 +46,9 @@ def check(settings: Settings) -> None:
         raise typer.Exit(ExitCode.PROBLEMS)
 
 
-def _fit(policy: Policy, catalog: Catalog, environment: str) -> _Fit:
+def _fit(policy: Policy, catalog: "Catalog", environment: str) -> _Fit:
+    from rewriter.binding import bind  # noqa: PLC0415 -- as above
+
     warnings = _warnings(policy, environment)
     try:
         binding = bind(policy, catalog)

@@ -2,15 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grants.cli.demo_folder import DemoFolder, claimed, write_keys_and_policy, write_query, write_settings
-from grants.cli.demo_screen import Screen
-from grants.cli.demo_stage import Place, chosen_place, staged
-from grants.cli.demo_story import tell
 from grants.cli.exits import reported
+
+if TYPE_CHECKING:
+    from grants.cli.demo_folder import DemoFolder
+    from grants.cli.demo_screen import Screen
+    from grants.cli.demo_stage import Place
 
 
 def demo(
@@ -40,6 +41,12 @@ def demo(
 
     Example: unmask demo --folder demo-data
     """
+    # What the demo is made of takes long to import, and no other command needs it.
+    from grants.cli.demo_folder import claimed, write_keys_and_policy, write_query, write_settings  # noqa: PLC0415
+    from grants.cli.demo_screen import Screen  # noqa: PLC0415
+    from grants.cli.demo_stage import chosen_place, staged  # noqa: PLC0415
+    from grants.cli.demo_story import tell  # noqa: PLC0415
+
     with reported(as_json=False):
         screen = Screen(is_paused=is_paused)
         screen.title("unmask demo", "A shop, its customers, and one column that one person may see for some seconds.")
@@ -53,7 +60,7 @@ def demo(
         _take_leave(left, place, screen)
 
 
-def _take_leave(left: DemoFolder, place: Place, screen: Screen) -> None:
+def _take_leave(left: "DemoFolder", place: "Place", screen: "Screen") -> None:
     """What is left, and commands to go on with."""
     query = f"{Path(sys.executable).name} {left.query} cleo"
     screen.scene(

@@ -4,17 +4,16 @@ No expected error shows a traceback. An unexpected one does, without the values 
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
 from grants.cli.rendering import error_console, printable
 from grants.errors import GrantError, RecordError, StoreError, UnknownRequest
 from masking import MaskingError, PolicyError
-from rewriter import RewriteError
 
 
 class ExitCode(IntEnum):
@@ -51,36 +50,49 @@ class CommandError(Exception):
         return str(self.args[1])
 
 
-Expected = CommandError | GrantError | MaskingError | RewriteError | SQLAlchemyError
-
-
 @contextmanager
 def reported(*, as_json: bool) -> Iterator[None]:
     """Turns an expected error inside into a message and an exit code."""
     try:
         yield
-    except (CommandError, GrantError, MaskingError, RewriteError, SQLAlchemyError) as exc:
+    except Exception as exc:
         code = code_of(exc)
+        if code is None:
+            raise
         _report(exc, code, as_json=as_json)
         raise typer.Exit(code) from exc
 
 
-def code_of(error: Expected) -> ExitCode:
-    """The exit code that `error` ends with."""
+def code_of(error: Exception) -> ExitCode | None:
+    """The exit code that `error` ends with; None for one that nobody expected."""
     match error:
         case CommandError():
             return error.code
         case UnknownRequest():
             return ExitCode.UNKNOWN
-        case StoreError() | RecordError() | SQLAlchemyError():
+        case StoreError() | RecordError():
             return ExitCode.UNREACHABLE
         case MaskingError():
             return ExitCode.POLICY
-        case _:
+        case GrantError():
             return ExitCode.REFUSED
+    if _is_database_error(error):
+        return ExitCode.UNREACHABLE
+    return ExitCode.REFUSED if _is_from("rewriter", "RewriteError", error) else None
 
 
-def _report(error: Expected, code: ExitCode, *, as_json: bool) -> None:
+def _is_database_error(error: Exception) -> bool:
+    return _is_from("sqlalchemy.exc", "SQLAlchemyError", error)
+
+
+def _is_from(module: str, name: str, error: Exception) -> bool:
+    # Most commands need neither module, and importing them takes longer than all else: one that nobody imported did
+    # not raise.
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(error, getattr(loaded, name))
+
+
+def _report(error: Exception, code: ExitCode, *, as_json: bool) -> None:
     message = _message(error)
     console = error_console()
     if as_json:
@@ -92,14 +104,12 @@ def _report(error: Expected, code: ExitCode, *, as_json: bool) -> None:
         console.print(("       " if number else "") + printable(line), soft_wrap=True)
 
 
-def _message(error: Expected) -> str:
-    match error:
-        case PolicyError():
-            return "\n".join(str(problem) for problem in error.problems)
-        case SQLAlchemyError():
-            # The driver's own words, without the statement and its parameters that SQLAlchemy adds to them.
-            cause = getattr(error, "orig", None) or error
-            lines = str(cause).strip().splitlines()
-            return f"the database could not do it: {lines[0] if lines else type(cause).__name__}"
-        case _:
-            return str(error)
+def _message(error: Exception) -> str:
+    if isinstance(error, PolicyError):
+        return "\n".join(str(problem) for problem in error.problems)
+    if _is_database_error(error):
+        # The driver's own words, without the statement and its parameters that SQLAlchemy adds to them.
+        cause = getattr(error, "orig", None) or error
+        lines = str(cause).strip().splitlines()
+        return f"the database could not do it: {lines[0] if lines else type(cause).__name__}"
+    return str(error)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from grants import rules
 from grants.cli.approvers import able
@@ -24,7 +24,9 @@ from masking import (
 )
 from masking.durations import format_duration
 from masking.policy import ApprovalRule
-from rewriter import Rewritten
+
+if TYPE_CHECKING:  # it takes long to import, and most commands do not need it
+    from rewriter import Rewritten
 
 _SHORT = timedelta(minutes=30)
 
@@ -65,7 +67,7 @@ class Finding:
 
 
 def column_findings(
-    rewritten: Rewritten, policy: Policy, *, environment: str, who: Principal | None
+    rewritten: "Rewritten", policy: Policy, *, environment: str, who: Principal | None
 ) -> tuple[Finding, ...]:
     """What there is to say about each sensitive column that the statement reads, in the order of their names.
 

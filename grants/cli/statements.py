@@ -2,18 +2,19 @@
 
 import re
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grants.cli.engines import hooked
 from grants.cli.exits import CommandError, ExitCode
 from grants.cli.findings import Finding, column_findings, finding_rows, request_words
 from grants.cli.rendering import print_json, print_lines, print_table
 from grants.cli.settings import Settings, with_settings
 from grants.records import StatementScope
 from masking import Policy, Principal
-from rewriter import Installed, Rewritten
+
+if TYPE_CHECKING:
+    from rewriter import Installed, Rewritten
 
 _PARAMETER = re.compile(
     r"""('(?:[^']|'')*' | "[^"]*" | `[^`]*` | --[^\n]* | /\*.*?\*/) | (?<![:\w\\]) :[A-Za-z_]\w* (?!:)""",
@@ -28,6 +29,8 @@ def statement_request(settings: Settings, sql: str) -> tuple[StatementScope, tup
     The statement is bound by its fingerprint, which knows no literals: it may run with any values, and what the
     approver is shown has none.
     """
+    from grants.cli.engines import hooked  # noqa: PLC0415 -- SQLAlchemy and the rewriter take long to import
+
     with hooked(settings, settings.loaded_policy()) as installed:
         rewritten = installed.explain(_as_sent(sql, installed))
     columns = tuple(str(column) for column in sorted(rewritten.masked | rewritten.revealed))
@@ -37,7 +40,7 @@ def statement_request(settings: Settings, sql: str) -> tuple[StatementScope, tup
     return scope, columns
 
 
-def _as_sent(sql: str, installed: Installed) -> str:
+def _as_sent(sql: str, installed: "Installed") -> str:
     """`sql` with SQLAlchemy's parameters (`:name`) as the database knows them, so that the fingerprint is the same."""
     if installed.engine.dialect.name == "sqlite":  # which has them itself
         return sql
@@ -72,7 +75,9 @@ def explain(
         _print_explained(rewritten, findings, command)
 
 
-def _rewritten(settings: Settings, policy: Policy, sql: str, *, principal: str | None) -> Rewritten:
+def _rewritten(settings: Settings, policy: Policy, sql: str, *, principal: str | None) -> "Rewritten":
+    from grants.cli.engines import hooked  # noqa: PLC0415 -- as above
+
     with ExitStack() as stack:
         grants = None
         if principal is not None:
@@ -84,7 +89,7 @@ def _rewritten(settings: Settings, policy: Policy, sql: str, *, principal: str |
         return installed.explain(_as_sent(sql, installed), principal=principal)
 
 
-def _explained(rewritten: Rewritten, findings: tuple[Finding, ...]) -> dict[str, Any]:
+def _explained(rewritten: "Rewritten", findings: tuple[Finding, ...]) -> dict[str, Any]:
     return {
         "sql": rewritten.original,
         "rewritten": rewritten.sql,
@@ -96,7 +101,7 @@ def _explained(rewritten: Rewritten, findings: tuple[Finding, ...]) -> dict[str,
     }
 
 
-def _print_explained(rewritten: Rewritten, findings: tuple[Finding, ...], command: str | None) -> None:
+def _print_explained(rewritten: "Rewritten", findings: tuple[Finding, ...], command: str | None) -> None:
     if not findings:
         print_lines("It reads nothing sensitive and runs as it is.")
         return
