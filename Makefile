@@ -3,14 +3,13 @@
 #   make demo     the whole story on a throw-away database (DATABASE_URL=…, REDIS_URL=… to use yours)
 #   make test     the tests, against the built wheel (ARGS="-k scans -n 2" is handed to pytest)
 #   make lint     formatting, lint rules, types, direction of imports
-#   make bench    the figures that the README quotes
+#   make bench    the figures that the README quotes (ARGS="--rounds 200 --json timings.json")
 #   make lock     the locked requirements, resolved anew
 #   make clean    removes whatever these made
 
 VENV := .venv
 BIN := $(VENV)/bin
-BENCHMARKS := $(filter-out benchmarks/compare.py,$(wildcard benchmarks/*.py))
-CHECKED := masking rewriter grants tests $(if $(BENCHMARKS),benchmarks)
+CHECKED := masking rewriter grants tests benchmarks
 SOURCES := pyproject.toml $(shell find masking rewriter grants -type f ! -name '*.pyc')
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -31,7 +30,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
 bench: $(VENV)/dev.stamp $(VENV)/wheel.stamp
-	set -e; for benchmark in $(BENCHMARKS); do $(BIN)/python $$benchmark $(ARGS); done
+	$(BIN)/python -m benchmarks $(ARGS)
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo 'unmask needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3' >&2; exit 1; }

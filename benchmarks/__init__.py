@@ -1,0 +1,1 @@
+"""The figures that `docs/performance.md` quotes: `python -m benchmarks` measures them and prints one table."""

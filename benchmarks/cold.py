@@ -1,0 +1,65 @@
+"""The cold path: a statement's first rewriting, against sqlglot's compiled tokenizer and parser alone on its text."""
+
+import gc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlglot.dialects.dialect import Dialect as Grammar
+
+from benchmarks.figures import Figure
+from benchmarks.rounds import timed
+from benchmarks.schema import POLICY
+from benchmarks.texts import COLD
+from masking.types import Dialect
+from rewriter.binding import Binding, bind
+from rewriter.catalog import load_catalog
+from rewriter.rewrite import rewrite_bound
+
+_GRAMMARS: dict[Dialect, str] = {
+    "postgresql": "postgres",
+    "mysql": "mysql",
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+}
+_LONG = 100_000
+"""Characters from which on a text is timed in few rounds."""
+
+
+def bound(engine: Engine, dialect: Dialect) -> Binding:
+    """The benchmarks' policy bound to the schema of `engine`, which is not hooked."""
+    with engine.connect() as connection:
+        raw = connection.connection
+        source: Any = raw.dbapi_connection if dialect == "duckdb" else raw.cursor()
+        return bind(POLICY, load_catalog(source, dialect))
+
+
+def cold(binding: Binding, *, rounds: int) -> Iterator[Figure]:
+    """One figure for each group of statements."""
+    dialect = binding.dialect
+    for name, statements in COLD.items():
+        is_long = len(statements[0]) > _LONG
+        timings = timed(
+            {"parse": _parsing(dialect, statements), "rewrite": _rewriting(binding, statements)},
+            rounds=max(3, rounds // 10) if is_long else rounds,
+        )
+        yield Figure.of(("first rewriting", dialect, name), timings, {"of a parse": ("rewrite", "parse")})
+        gc.collect()
+
+
+def _parsing(dialect: Dialect, statements: tuple[str, ...]) -> Callable[[], None]:
+    grammar = Grammar.get_or_raise(_GRAMMARS[dialect])
+
+    def parse() -> None:
+        for statement in statements:
+            grammar.parser().parse(grammar.tokenize(statement), statement)
+
+    return parse
+
+
+def _rewriting(binding: Binding, statements: tuple[str, ...]) -> Callable[[], None]:
+    def rewrite() -> None:
+        for statement in statements:
+            rewrite_bound(statement, binding)
+
+    return rewrite

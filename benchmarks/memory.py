@@ -1,0 +1,47 @@
+"""What the statement cache weighs for 10,000 short statements, by tracemalloc."""
+
+import tracemalloc
+from collections.abc import Iterator
+
+from benchmarks.figures import Figure
+from benchmarks.texts import POINT
+from rewriter.binding import Binding
+from rewriter.prepared import Aftermath, Prepared
+from rewriter.rewrite import rewrite_bound
+from rewriter.statement_cache import StatementCache
+
+_STATEMENTS = 10_000
+_ROOMY = 1 << 30
+"""Bytes: so much that nothing is forgotten."""
+_SHARED = 8 << 20
+"""Bytes: what an engine's cache is allowed."""
+
+
+def memory(binding: Binding) -> Iterator[Figure]:
+    """Megabytes held where nothing is forgotten, and where the bound holds."""
+    results = {name: f"{_held(binding, limit) / 1e6:.1f} MB" for name, limit in _LIMITS.items()}
+    yield Figure(place=("memory", binding.dialect, f"{_STATEMENTS:,} short statements"), results=results, timings={})
+
+
+_LIMITS = {"if all were kept": _ROOMY, "as bounded": _SHARED}
+
+
+def _held(binding: Binding, limit: int) -> int:
+    sample = rewrite_bound(POINT.format(id=0), binding)
+    cache = StatementCache(limit)
+    tracemalloc.start()
+    for number in range(_STATEMENTS):
+        # Texts of their own, as rewriting makes them; rewriting itself would take its time under tracemalloc.
+        original, sql = POINT.format(id=number), sample.sql.replace(" = 0", f" = {number}")
+        rewritten = type(sample)(
+            sql=sql,
+            original=original,
+            kind=sample.kind,
+            masked=sample.masked,
+            tables=sample.tables,
+            dialect=sample.dialect,
+        )
+        cache.put("lane", original, Prepared.of(rewritten, Aftermath(is_sensitive=True)))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return held
