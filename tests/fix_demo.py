@@ -12,7 +12,7 @@ import pytest
 
 from grants.cli.demo_folder import DemoFolder, known_settings
 
-ENDS_WITHIN = 300  # seconds; on a quiet machine it takes twenty, ten of them to watch a grant end
+ENDS_WITHIN = 300  # seconds; on a quiet machine it takes fifteen, eight of them to watch a grant end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

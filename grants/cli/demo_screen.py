@@ -1,8 +1,6 @@
 """What a demo looks like: scenes, statements with their rows, commands with their output. Plain without colours."""
 
-import os
 import shlex
-import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,12 +10,9 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from grants.cli.demo_terminal import run_on_terminal
-
 _WIDTH = 100
 _INDENT = "    "
 _MASKED, _REVEALED = "dim", "bold green"
-_PROGRAM = (sys.executable, "-P", "-c", "from grants.cli import main; main()")
 
 
 class Screen:
@@ -100,18 +95,14 @@ class Screen:
         if not count:
             self._console.print(_INDENT + "(no rows)")
 
-    def command(self, words: Sequence[str], *, settings: Mapping[str, str], shown: Mapping[str, str]) -> int:
-        """Runs `unmask` with `words` and shows the command as one types it, then its output; returns its exit code.
-
-        `settings` are its environment variables; those in `shown` stand before the command.
-        """
+    def command(self, words: Sequence[str], *, shown: Mapping[str, str]) -> None:
+        """`unmask` with `words`, as one types it; the environment variables in `shown` stand before it."""
         typed = [f"{name}={shlex.quote(value)}" for name, value in shown.items()]
         self._console.print()
         self._console.print(" ".join(["$", *typed, "unmask", *map(shlex.quote, words)]), style="bold", soft_wrap=True)
-        self._console.file.flush()
-        return run_on_terminal([*_PROGRAM, *words], os.environ | self._terminal | dict(settings) | dict(shown))
 
     @property
-    def _terminal(self) -> dict[str, str]:
+    def terminal(self) -> dict[str, str]:
+        """Environment variables of a program whose output belongs on this screen."""
         size = {"COLUMNS": str(self._console.width), "LINES": "50"}
         return size if self._console.is_terminal else size | {"TERM": "dumb"}

@@ -19,6 +19,7 @@ from grants.cli import demo_shop
 from grants.cli.demo_folder import PEOPLE, DemoFolder, known_settings, policy_rules
 from grants.cli.demo_screen import Screen
 from grants.cli.demo_story import Stage
+from grants.cli.demo_terminal import opened_terminal
 from grants.cli.exits import CommandError, ExitCode
 from grants.client import AUDIT_KEY, Grants
 from masking import Policy
@@ -120,15 +121,16 @@ def staged(folder: DemoFolder, place: Place, screen: Screen) -> Iterator[Stage]:
         try:
             counts = demo_shop.build(engine)
             _introduce(screen, folder, place=place, counts=counts)
-            installed = install(engine, policy=policy, grants=grants, environment=environment)
-            yield Stage(
-                screen=screen,
-                engine=engine,
-                installed=installed,
-                office=office,
-                settings=place.settings,
-                keys={name: str(folder.key(name)) for name in PEOPLE},
-            )
+            with opened_terminal() as terminal:
+                yield Stage(
+                    screen=screen,
+                    terminal=terminal,
+                    engine=engine,
+                    installed=install(engine, policy=policy, grants=grants, environment=environment),
+                    office=office,
+                    settings=place.settings,
+                    keys={name: str(folder.key(name)) for name in PEOPLE},
+                )
         finally:
             engine.dispose()
 

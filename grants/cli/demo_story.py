@@ -1,5 +1,6 @@
 """The story that the demo tells, scene by scene. Everything shown is what just happened; nothing is made up."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import LiteralString
 from sqlalchemy import Engine, text
 
 from grants.cli.demo_screen import Screen
+from grants.cli.demo_terminal import Terminal
 from grants.desk import Docket, Office
 from grants.errors import GrantError
 from grants.records import State
@@ -22,7 +24,7 @@ WHERE o.status = 'returned' ORDER BY o.id DESC LIMIT 3"""
 BY_EMAIL: LiteralString = "SELECT count(*) AS found FROM customers WHERE email LIKE '%@example.org'"
 BY_PHONE: LiteralString = "SELECT count(*) AS found FROM customers WHERE phone LIKE '+1 9%'"
 WATCHED: LiteralString = "SELECT email FROM customers WHERE id = 1"
-GRANTED = timedelta(seconds=10)
+GRANTED = timedelta(seconds=8)
 REASON = "OPS-7 returns"
 
 _NOTICED_WITHIN = 5.0  # seconds
@@ -35,6 +37,7 @@ class Stage:
     """What the scenes act with: the hooked engine, where requests can be looked at, and the command line's settings."""
 
     screen: Screen
+    terminal: Terminal
     engine: Engine
     installed: Installed
     office: Office
@@ -75,7 +78,7 @@ def ana_requests(stage: Stage) -> str:
     _run(stage, "ana", "request", "customers.email", "--for", length, "--reason", REASON)
     identifier = _newest_request(stage)
     stage.screen.say("", "Could she say yes to herself?")
-    if _run(stage, "ana", "approve", identifier) == 0:
+    if _run(stage, "ana", "approve", identifier, "--yes") == 0:
         raise GrantError("ana approved her own request, which must not be possible")
     return identifier
 
@@ -83,7 +86,7 @@ def ana_requests(stage: Stage) -> str:
 def bo_approves(stage: Stage, identifier: str) -> None:
     """Bo approves, with a key of his own."""
     stage.screen.scene("Bo approves", "He is in the group `privacy`, which the policy lets decide on contact details.")
-    if _run(stage, "bo", "approve", identifier) != 0:
+    if _run(stage, "bo", "approve", identifier, "--yes") != 0:
         raise GrantError("bo could not approve the request")
     _until(lambda: stage.installed.explain(WATCHED, principal="ana").revealed, "the grant did not reach the engine")
 
@@ -153,7 +156,8 @@ def _is_masked_again(stage: Stage, *, left: timedelta) -> bool:
 def _run(stage: Stage, who: str | None, *words: str) -> int:
     """Runs `unmask` as somebody: their key is all that says who it is."""
     shown = {} if who is None else {"UNMASK_KEY": stage.keys[who]}
-    return stage.screen.command(words, settings=stage.settings, shown=shown)
+    stage.screen.command(words, shown=shown)
+    return stage.terminal.run(words, os.environ | stage.settings | stage.screen.terminal | shown)
 
 
 def _newest_request(stage: Stage) -> str:
