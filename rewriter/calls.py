@@ -155,7 +155,7 @@ def _is_harmless(name: str, schema: str, binding: Binding) -> bool:
 
 
 def _is_system_schema(schema: str, dialect: Dialect) -> bool:
-    """DuckDB also calls `value.upper()`: the last name decides there, since a user's function of that name is refused."""
+    """DuckDB also calls `value.upper()`: the last name decides there; a user's function of that name is refused."""
     return dialect == "duckdb" or (dialect == "postgresql" and schema.lower() == "pg_catalog")
 
 

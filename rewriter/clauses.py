@@ -38,7 +38,7 @@ def table_clauses(statement: Statement, scan: Scan) -> TableClauses:
     start, end, before = _inheritance(statement, scan, first)
     after: list[str] = []
     removals: list[Edit] = []
-    for low, high in _trailing_spans(statement, scan, places):
+    for low, high in _trailing_spans(statement, scan):
         after.append(statement.sql[low:high])
         removals.append(Edit(low, high, ""))
     return TableClauses(
@@ -56,7 +56,7 @@ def _inheritance(statement: Statement, scan: Scan, first: int) -> tuple[int, int
     return scan.start, scan.end, ""
 
 
-def _trailing_spans(statement: Statement, scan: Scan, places: dict[int, int]) -> Iterator[tuple[int, int]]:
+def _trailing_spans(statement: Statement, scan: Scan) -> Iterator[tuple[int, int]]:
     args = scan.node.args
     names = [name for name in (args.get("db"), args.get("this")) if isinstance(name, exp.Identifier)]
     after_name = _next_index(statement, end_position(names[-1])) if names else len(statement.tokens)

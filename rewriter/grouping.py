@@ -52,7 +52,7 @@ def _has_equality(kind: Kind, sql: str) -> bool:
 
 
 def _grouped_word(item: exp.Expr, query: exp.Select, scan: Scan) -> str | None:
-    """The column of `scan` that a GROUP BY item means, in lower case; an ordinal or output name stands for its expression."""
+    """The column of `scan` that a GROUP BY item means, in lower case; ordinals and names mean their expressions."""
     if isinstance(item, exp.Literal) and not item.is_string and item.name.isdigit():
         index = int(item.name) - 1
         item = query.expressions[index].unalias() if index < len(query.expressions) else item

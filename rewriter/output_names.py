@@ -21,14 +21,16 @@ _OPERAND_ENDS = frozenset(
     (TokenType.NUMBER, TokenType.STRING, TokenType.PLACEHOLDER, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.STAR)
 )
 _MODIFIERS = frozenset(
-    "distinct all straight_join high_priority sql_calc_found_rows sql_no_cache sql_cache sql_small_result sql_big_result"
-    " sql_buffer_result distinctrow".split()
+    "distinct all straight_join high_priority sql_calc_found_rows sql_no_cache sql_cache sql_small_result"
+    " sql_big_result sql_buffer_result distinctrow".split()
 )
 
 
 def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iterable[Scan]) -> Iterator[Edit]:
-    """An alias for each unnamed select item that one of `edits` changes, and on MySQL for columns of `scanned` (the scans that
-    became derived tables) written in another letter case: a table's column is called as it is written, a derived table's as it is declared.
+    """An alias for each unnamed select item that one of `edits` changes.
+
+    On MySQL also for columns of `scanned` (the scans that became derived tables) written in another letter case: a
+    table's column is called as it is written, a derived table's as it is declared.
     """
     places = [edit.start for edit in edits]
     if statement.dialect == "postgresql" or not places:

@@ -292,8 +292,8 @@ def _definition_places(scan: Scan) -> Iterator[int]:
 def _closed_sources(statement: Statement) -> set[str]:
     """Names, in lower case, that each stand for one FROM item and nothing else.
 
-    A column behind such a name belongs to that item. An alias over a join in parentheses does not count: columns behind it are those
-    of the tables inside.
+    A column behind such a name belongs to that item. An alias over a join in parentheses does not count: columns behind
+    it are those of the tables inside.
     """
     names: set[str] = set()
     for source in statement.nodes(exp.Table, exp.Subquery, exp.Lateral, exp.Unnest):

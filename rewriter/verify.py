@@ -7,6 +7,7 @@ masked column of it.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
@@ -94,7 +95,7 @@ def _check(statement: Statement, binding: Binding, revealed: frozenset[ColumnNam
 
 
 def _meant(table: exp.Expr, binding: Binding) -> Iterator[Protected]:
-    """Every protected relation that the name can mean, however the engine resolves it; no CTE has such a name any more."""
+    """Every protected relation that the name can mean, however the engine resolves it; no CTE is called so any more."""
     name = table.this
     if not isinstance(name, exp.Identifier) or isinstance(table.parent, exp.Lock) or table.arg_key == "indexed":
         return
@@ -160,7 +161,7 @@ def _masked_span(
 
 def _check_raw(raw: list[_Raw], outside: _Outside, revealed: frozenset[ColumnName]) -> None:
     spoken = [token.text.lower() for token in outside.tokens]
-    behind = ["", "", *(q if dot == "." else "" for q, dot in zip(spoken, spoken[1:], strict=False))]
+    behind = ["", "", *(q if dot == "." else "" for q, dot in pairwise(spoken))]
     for scan in raw:
         words = {c.word for c in scan.protected.columns if c.mask is not None and c.name not in revealed}
         words |= {c.word for c in scan.protected.columns if c.generation is not None and words}

@@ -77,8 +77,8 @@ def definition(relation: Relation, binding: Binding) -> str:
     if relation.kind is RelationKind.MATERIALIZED_VIEW:
         raise StatementRefused(
             Reason.VIEW,
-            f"{relation.name} stores values of sensitive columns; list it under `tables:` in the policy with the columns"
-            " that are clear.",
+            f"{relation.name} stores values of sensitive columns; list it under `tables:` in the policy with the"
+            " columns that are clear.",
         )
     text = _definition(relation)
     if not relation.view_columns:

@@ -69,8 +69,8 @@ class Driver:
     a connection that was made without them and returns what stands in for it. `unguarded` lends a cursor for the hook's
     own reading: it neither commits nor leaves a transaction open that was not open before. `keep_secrets` puts the
     policy's keys into a new session for good, bound, so that they are in no statement's text. `withheld` is an error of
-    the same class without cells, or None where the error holds none. `session_fault` says what is wrong with a session's
-    settings where they change how statements are read (`rewriter.guards.sessions`).
+    the same class without cells, or None where the error holds none. `session_fault` says what is wrong with the
+    settings of a session, where they change how statements are read (`rewriter.guards.sessions`).
     """
 
     errors: type[BaseException]
