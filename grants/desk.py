@@ -5,6 +5,7 @@ Who acts is whoever's private key signs: the desk looks the key up in the policy
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -193,14 +194,20 @@ class Desk:
         )
 
     def revoke(self, identifier: str, *, reason: str = "") -> Docket:
-        """A revocation, which ends the request or its grant.
+        """A revocation, which ends the request or its grant; what cannot be revoked in due form is taken away as it is.
 
         Raises:
             GrantError: as `workflow.revoke`, or nothing was stored.
         """
-        return self._decide(
-            identifier, lambda case, setting: workflow.revoke(case, setting, by=self.principal, reason=reason)
-        )
+        try:
+            return self._decide(
+                identifier, lambda case, setting: workflow.revoke(case, setting, by=self.principal, reason=reason)
+            )
+        except (StoreError, SignatureError, UnknownPrincipal, UnknownRequest):
+            # Redis is full, or somebody spoilt what a revocation needs: that must not keep the grant alive.
+            with suppress(StoreError):
+                self._office.store.end(self._office.environment, identifier)
+            raise
 
     def _decide(
         self, identifier: str, decide: Callable[[Case, Setting], Decision], *, digest: str | None = None

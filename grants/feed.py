@@ -21,11 +21,17 @@ _log = logging.getLogger(__name__)
 
 
 class Feed:
-    """Calls `changed` for every message, and with `Invalidated(None)` whenever messages may have been missed."""
+    """Calls `changed` for every message, and with `Invalidated(None)` whenever messages may have been missed.
 
-    def __init__(self, connect: Callable[[], Push], changed: Callable[[Invalidated], None]) -> None:
+    It calls `recheck` once per lease, since not every change is told of: SWAPDB, say, or a change of the primary.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Push], changed: Callable[[Invalidated], None], recheck: Callable[[], None]
+    ) -> None:
         self._connect = connect
         self._changed = changed
+        self._recheck = recheck
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="unmask-grants", daemon=True)
         self.lease_until = 0.0
@@ -68,10 +74,14 @@ class Feed:
     def _follow(self, push: Push) -> None:
         asked: deque[float] = deque()
         next_beat = time.monotonic()
+        next_check = next_beat + LEASE.total_seconds()
         while not self._stopped.is_set():
             now = time.monotonic()
             if asked and now - asked[0] > LEASE.total_seconds():
                 raise StoreError("Redis stopped answering on the push connection", is_outage=True)
+            if now >= next_check:
+                self._recheck()
+                next_check = now + LEASE.total_seconds()
             if now >= next_beat:
                 push.ping()
                 asked.append(now)

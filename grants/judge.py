@@ -1,6 +1,7 @@
 """From what Redis holds of a principal's grants to permits with deadlines: verified once per content, then remembered.
 
 A revocation that was seen once stays seen, so putting an old copy of a grant back does not revive it in this process.
+Whoever has this process see more of them than it can remember is not rewarded: from then on it grants nothing.
 """
 
 import time
@@ -81,10 +82,13 @@ class Judge:
         return tuple(ended)
 
     def _judged(self, held: Held, principal: Principal) -> Verdict | None:
-        if held.case is not None and _is_revoked(held.case):
-            _remember(self._revoked, held.id)
+        if held.case is not None and len(self._revoked) < _LONGEST_MEMORY and _is_revoked(held.case):
+            self._revoked[held.id] = None
         if held.grant is None or held.id in self._revoked:
             return None
+        if len(self._revoked) >= _LONGEST_MEMORY:
+            # Fail closed: to forget one would bring its grant back.
+            return Void(id=held.id, problem="more revocations were seen than can be remembered: restart the process")
         if held.case != held.grant:
             # Fail closed: the two are stored in one stroke, so somebody changed or removed one of them.
             return Void(id=held.id, problem="its request was removed or differs from it")

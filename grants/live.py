@@ -1,7 +1,8 @@
 """The live view: what each principal may see, answered without I/O while Redis keeps this process informed.
 
 Rules:
-- a principal's grants are read once, verified once per content, and then kept right by push;
+- a principal's grants are read once, verified once per content, and then kept right by push; what is live is read again
+  in the background once per lease, so that a change that nobody told of is noticed as well;
 - what is kept is worth something only under the feed's lease. Without one every look reads Redis directly, within a
   budget; after a failure not even that, for a while;
 - a grant ends at its signed `expires_at` by the local clock, by the server's clock as of the reading, and by the
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 from grants.audit import Event
 from grants.breaker import Breaker
@@ -70,6 +72,7 @@ class LiveView:
         self._breaker = Breaker(PAUSE)
         self._feed: Feed | None
         self._budget: timedelta
+        self._is_rechecking: bool
         self._begin()
         renewed_after_fork(self._begin)
 
@@ -159,11 +162,36 @@ class LiveView:
         grants = self._judge.permits(principal, held, server_now=server_now)
         with self._lock:
             # What changed meanwhile may be older in `held` than in the message: read again next time.
-            if stamp == self._stamp:
+            if stamp == self._stamp and not self._is_known_as(principal, grants):
+                self._forget(principal)
                 self._remember(principal, _Known(grants))
         for ended in self._judge.void(principal, held):
             self._tell(ended, readers)
         return grants
+
+    def _is_known_as(self, principal: Principal, grants: tuple[Timed, ...]) -> bool:
+        known = self._known.get(principal)
+        return known is not None and [one.permit for one in known.grants] == [one.permit for one in grants]
+
+    def _recheck_in(self, readers: ThreadPoolExecutor) -> None:
+        if not self._is_rechecking:
+            self._is_rechecking = True
+            with suppress(RuntimeError):  # closed meanwhile
+                readers.submit(self._recheck, readers)
+
+    def _recheck(self, readers: ThreadPoolExecutor) -> None:
+        try:
+            with self._lock:
+                holders = [principal for principal, known in self._known.items() if known.grants]
+            for principal in holders:
+                try:
+                    self._load(principal, readers)
+                except Exception:  # noqa: BLE001 -- whatever it is, see below
+                    # Fail closed: what cannot be confirmed is not known; the next look reads it itself.
+                    with self._lock:
+                        self._forget(principal)
+        finally:
+            self._is_rechecking = False
 
     def _remember(self, principal: Principal, known: _Known) -> None:
         self._known[principal] = known
@@ -191,8 +219,8 @@ class LiveView:
                 return
             for key in message.keys:
                 holder = key.removeprefix(self._keys.holder(""))
-                grant = key.removeprefix(self._keys.grant(""))
-                self._forget(self._holders.get(grant, Principal(holder)))
+                identifier = key.removeprefix(self._keys.grant("")).removeprefix(self._keys.case(""))
+                self._forget(self._holders.get(identifier, Principal(holder)))
 
     def _begin(self) -> None:
         self._entrance = threading.Lock()
@@ -202,12 +230,17 @@ class LiveView:
         self._known: dict[Principal, _Known] = {}
         self._holders: dict[str, Principal] = {}
         self._feed = None
+        self._is_rechecking = False
 
     def _enter(self) -> ThreadPoolExecutor:
         """The threads that read; the feed listens from then on."""
         with self._entrance:
             if self._feed is None:
                 self._readers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="unmask-grants")
-                self._feed = Feed(lambda: self._pushing.push(self._keys.environment), self._changed)
+                self._feed = Feed(
+                    lambda: self._pushing.push(self._keys.environment),
+                    self._changed,
+                    partial(self._recheck_in, self._readers),
+                )
                 self._feed.start()
             return self._readers

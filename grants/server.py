@@ -92,6 +92,7 @@ def _client(url: str, *, timeout: timedelta) -> redis.Redis:
             url,
             protocol=2,
             decode_responses=True,
+            encoding_errors="replace",  # what is no text is nothing that we stored: it must not be an error of its own
             socket_timeout=timeout.total_seconds(),
             socket_connect_timeout=timeout.total_seconds(),
             # Once more on a connection that was lost: the server restarted between two calls. All calls are repeatable.

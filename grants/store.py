@@ -119,8 +119,11 @@ class Store:
         keys = Keys(environment)
         with self._server.clear_errors(keys.requests):
             ids = cast("list[str]", self._server.client.zrange(keys.requests, 0, -1))
-            texts = cast("list[str | None]", self._server.client.mget([keys.case(one) for one in ids])) if ids else []
+            texts = self._texts([keys.case(one) for one in ids])
         return {one: text for one, text in zip(ids, texts, strict=True) if text is not None}
+
+    def _texts(self, keys: list[str]) -> list[str | None]:
+        return cast("list[str | None]", self._server.client.mget(keys)) if keys else []
 
     def commit(self, environment: str, change: Change, *, entry: str = "") -> bool:
         """Whether `change` was stored, and `entry` added to the trail; not if the case is no longer `change.before`.
@@ -145,6 +148,16 @@ class Store:
         if outcome[0] == "WRONGTYPE":
             raise self._server.wrong_type(outcome[1], outcome[2])
         return outcome[0] in ("STORED", "SAME")
+
+    def end(self, environment: str, identifier: str) -> None:
+        """Takes the grant `identifier` away, whatever else can or cannot be done: this needs no memory.
+
+        Raises:
+            StoreError: Redis does not answer.
+        """
+        key = Keys(environment).grant(identifier)
+        with self._server.clear_errors(key):
+            self._server.client.delete(key)
 
     def held(self, environment: str, principal: str) -> tuple[datetime, tuple[Held, ...]]:
         """The server's time, and what it has of the grants of `principal`, revoked ones included.
@@ -188,13 +201,13 @@ class Store:
             start = f"({found[-1][0]}"
 
     def push(self, environment: str) -> Push:
-        """A new connection that is told of every change to grants of `environment`.
+        """A new connection that is told of every change to grants and requests of `environment`.
 
         Raises:
             StoreError: Redis does not answer, or does not push.
         """
         keys = Keys(environment)
-        return Push(self._server, (keys.holder(""), keys.grant("")))
+        return Push(self._server, (keys.holder(""), keys.grant(""), keys.case("")))
 
 
 def _script(name: str) -> str:

@@ -105,6 +105,8 @@ def verdict(text: str, place: Place, *, principal: Principal) -> Verdict:
     except GrantError as exc:
         # Fail closed: whatever is wrong with a grant, it reveals nothing.
         return Void(id=place.id, problem=str(exc))
+    except Exception as exc:  # noqa: BLE001 -- as above: and it must not take the grants beside it away
+        return Void(id=place.id, problem=f"it cannot be judged ({type(exc).__name__})")
 
 
 def _judged(case: Case, place: Place, *, principal: Principal) -> Verdict:

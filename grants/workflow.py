@@ -216,6 +216,9 @@ def _check_decider(case: Case, setting: Setting, *, by: Principal, event: str) -
         raise TransitionError(asked.id, found.state, event, "Only a pending request can be decided: ask for a new one.")
     if found.problem:
         raise RuleError(found.problem)
+    if setting.now < asked.requested_at - rules.CLOCK_SKEW:
+        # It would not count, and could not be repeated either.
+        raise RuleError(f"{asked.id} comes from the future: set your clock, or that of {asked.principal}; then repeat")
     _check_approver(asked, setting, by=by)
 
 

@@ -12,7 +12,7 @@ from grants.records import Approval, Decision, Denial, State, StatementScope
 from masking import Policy
 from masking.durations import format_duration
 
-_LEAST_LETTERS = 4
+_LEAST_LETTERS, _ALL_LETTERS = 4, 8
 _VALUES = {"free": "with any values", "fixed": "with these values"}
 
 
@@ -29,6 +29,8 @@ def full_id(office: Office, typed: str) -> str:
             ExitCode.UNKNOWN, f"{typed!r} is too short: type at least {_LEAST_LETTERS} letters of the id"
         )
     found = [one for one in office.store.cases(office.environment) if _letters(one).startswith(wanted)]
+    if not found and len(wanted) == _ALL_LETTERS:
+        return f"{wanted[:4]}-{wanted[4:]}"  # the list is an index: what is missing there may still be there to end
     if not found:
         raise UnknownRequest(typed, office.environment)
     if len(found) > 1:

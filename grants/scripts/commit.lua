@@ -12,21 +12,25 @@ local current = redis.call('GET', KEYS[1]) or ''
 if current == ARGV[2] then return {'SAME'} end
 if current ~= ARGV[1] then return {'CHANGED'} end
 
--- An index lives as long as its last member. (PEXPIREAT … GT would need Redis 7.)
+-- An index lives as long as its last member, whose score somebody else may have written: it must not fail us half-way.
+-- (PEXPIREAT … GT would need Redis 7.)
 local function index(key, score, member)
-  local time = redis.call('TIME')
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', time[1] * 1000)
+  local now = redis.call('TIME')[1] * 1000
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
   redis.call('ZADD', key, score, member)
-  redis.call('PEXPIREAT', key, redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+  local last = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+  local latest = now + 100 * 24 * 60 * 60 * 1000
+  if not (last and last < latest) then last = latest end
+  redis.call('PEXPIREAT', key, string.format('%.0f', last))
 end
 
+-- What takes away comes first. After a DEL, Redis lets a script go on that a full memory would have stopped.
+if ARGV[5] ~= 'set' and ARGV[1] ~= '' then redis.call('DEL', KEYS[2]) end
 redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
 index(KEYS[4], ARGV[3], ARGV[4])
 if ARGV[5] == 'set' then
   redis.call('SET', KEYS[2], ARGV[2], 'PXAT', ARGV[6])
   index(KEYS[3], ARGV[6], ARGV[4])
-else
-  redis.call('DEL', KEYS[2])
 end
 if ARGV[7] ~= '' then redis.call('XADD', KEYS[5], '*', 'record', ARGV[7]) end
 return {'STORED'}

@@ -74,7 +74,7 @@ def test_nothing_changes_means_the_same_object(house: House) -> None:
 
 
 def test_a_warm_view_asks_redis_for_nothing(house: House, redis_database: str) -> None:
-    """A thousand looks, no command but the heartbeat's."""
+    """A thousand looks, no command but the heartbeat's, and once a second one that confirms what is live."""
     house.granted()
     view = house.view()
     eventually(lambda: is_warm(view))
@@ -82,7 +82,8 @@ def test_a_warm_view_asks_redis_for_nothing(house: House, redis_database: str) -
         client.config_resetstat()
         for _ in range(1000):
             view.access(ANA, frozenset())
-        assert not {name for name in client.info("commandstats") if "eval" in name or "get" in name}
+        calls = [one["calls"] for name, one in client.info("commandstats").items() if "eval" in name or "get" in name]
+        assert sum(calls) <= 4  # the script, and what it calls
 
 
 def test_a_grant_ends_by_the_clock_without_redis(still_house: House, clock: Clock) -> None:
