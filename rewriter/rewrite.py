@@ -23,13 +23,15 @@ from rewriter.grouping import grouping_edit
 from rewriter.kinds import StatementKind
 from rewriter.output_names import output_name_edits
 from rewriter.projection import Needed, masked_select, needed
-from rewriter.scans import Mentions, Scan, mentions, position, scans
+from rewriter.qualifiers import named_apart, qualifier_edits
+from rewriter.scans import Mentions, Scan, mentions, scans
 from rewriter.schema import Catalog, Relation, RelationKind
 from rewriter.settings import setting_edits
 from rewriter.shadowing import shadowing_edits
 from rewriter.statement import Statement, fingerprint, read_statement, without_literals
 from rewriter.verify import verify
 from rewriter.views import definition, reaches_protected, sensitive_words
+from rewriter.whole_rows import whole_row_edits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,8 +241,11 @@ def _plan(work: _Work) -> _Plan:
     names = _mentioned(work, found)
     targets = tuple(_target(work, scan, names) for scan in sensitive)
     changed = [target for target in targets if target.masked]
-    _check_unambiguous(changed, found)
+    apart = named_apart(statement, [target.scan for target in changed], found)
+    changed = [replace(target, scan=apart.get(target.scan.start, target.scan)) for target in changed]
     edits.update(_edits(statement, changed))
+    edits.update(qualifier_edits(statement, [target.scan for target in changed], found, apart=apart))
+    edits.update(whole_row_edits(statement, [target.scan for target in changed]))
     edits.update(shadowing_edits(statement, words, binding.resolver))
     edits.update(_full_name(scan, binding) for scan in found if _is_namesake(scan, words, sensitive))
     edits.update(output_name_edits(statement, tuple(edits), [target.scan for target in changed]))
@@ -282,14 +287,6 @@ def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
             raise StatementRefused(
                 Reason.CONSTRUCT, f"The role of the name {token.text} in the statement is not clear."
             )
-
-
-def _check_unambiguous(changed: list[_Target], found: tuple[Scan, ...]) -> None:
-    """Two tables of one name stay apart by their schemas, which a derived table loses."""
-    for target in changed:
-        same = {s.relation.key for s in found if s.word == target.scan.word and not s.has_alias}
-        if not target.scan.has_alias and len(same) > 1:
-            raise StatementRefused(Reason.CONSTRUCT, f"Give the tables called {target.scan.word} different aliases.")
 
 
 def _target(work: _Work, scan: Scan, names: Mentions) -> _Target:
@@ -353,7 +350,6 @@ def _edits(statement: Statement, changed: Iterable[_Target]) -> Iterator[Edit]:
     for target in changed:
         yield _table_edit(statement, target)
         yield from target.clauses.removals
-        yield from _qualifier_edits(statement, target.scan)
         grouping = grouping_edit(statement, target.scan, target.columns) if target.columns is not None else None
         if grouping is not None and grouping.start not in places:
             places.add(grouping.start)
@@ -371,26 +367,3 @@ def _table_edit(statement: Statement, target: _Target) -> Edit:
     if start is not None:
         return Edit(start, clauses.end, f"SELECT * FROM {table}")
     return Edit(clauses.start, clauses.end, table)
-
-
-def _qualifier_edits(statement: Statement, scan: Scan) -> Iterator[Edit]:
-    """`public.customers.email` → `customers.email`: a derived table belongs to no schema."""
-    assert statement.tree is not None
-    if scan.has_alias:
-        return
-    for column in statement.nodes(exp.Column):
-        schema, table = column.args.get("db"), column.args.get("table")
-        if (
-            schema is None
-            or table is None
-            or table.name.lower() != scan.word
-            or schema.name.lower() not in _schema_words(scan)
-        ):
-            continue
-        first = column.args.get("catalog") or schema
-        yield Edit(position(first), position(table), "")
-
-
-def _schema_words(scan: Scan) -> set[str]:
-    names = [name for name in (scan.node.args.get("catalog"), scan.node.args.get("db")) if name]
-    return {*(part.lower() for part in scan.relation.schema.split(".")), *(name.name.lower() for name in names)}

@@ -1,0 +1,65 @@
+"""References to the whole row of a table on PostgreSQL, where they have the type that bears the table's name.
+
+A derived table has no such type: `SELECT c FROM (…) AS c` would give a `record`, which drivers read otherwise. Cast to the
+table's type it is what it was.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
+
+from rewriter.binding import quoted
+from rewriter.edits import Edit
+from rewriter.scans import Scan, end_position, position
+from rewriter.statement import Statement
+
+_SOURCES = (exp.Table, exp.Subquery, exp.Lateral, exp.Unnest)
+
+
+def whole_row_edits(statement: Statement, changed: Iterable[Scan]) -> Iterator[Edit]:
+    """A cast for each whole-row reference to one of the `changed` scans."""
+    if statement.dialect != "postgresql":
+        return
+    scans = {id(scan.node): scan for scan in changed if not scan.has_column_list}
+    words = {scan.word for scan in scans.values()} - _column_words(statement, scans.values())
+    places = {token.start: index for index, token in enumerate(statement.tokens)} if words else {}
+    for column in statement.nodes(exp.Column) if words else ():
+        if column.args.get("table") is not None or column.name.lower() not in words:
+            continue
+        scan = scans.get(id(_source(statement, column)))
+        start, end = position(column.this), end_position(column.this)
+        after = statement.tokens[places[start] + 1 : places[start] + 2]
+        if scan is not None and not any(token.token_type in (TokenType.FARROW, TokenType.COLON_EQ) for token in after):
+            yield Edit(start, end, _cast(statement, scan, statement.sql[start:end]))
+
+
+def _cast(statement: Statement, scan: Scan, row: str) -> str:
+    """The row as the table's type. Where an outer join may have no row, the cast would make one of NULLs; the CASE keeps
+    both the NULL and the name of the output column.
+    """
+    cast = f"{row}::{statement.written('.'.join(quoted(part, statement.dialect) for part in scan.relation.key))}"
+    query = scan.node.find_ancestor(exp.Select)
+    is_outer = query is not None and any(join.args.get("side") for join in query.find_all(exp.Join))
+    return f"(CASE WHEN {row} IS NOT DISTINCT FROM NULL THEN NULL ELSE {cast} END)" if is_outer else f"({cast})"
+
+
+def _column_words(statement: Statement, scans: Iterable[Scan]) -> set[str]:
+    """Names, in lower case, that may mean a column: where one does, it is not the whole row."""
+    words = {column.name.lower() for scan in scans for column in scan.relation.columns}
+    words.update(alias.alias.lower() for alias in statement.nodes(exp.Alias))
+    for alias in statement.nodes(exp.TableAlias):
+        words.update(column.name.lower() for column in alias.args.get("columns") or ())
+    return words
+
+
+def _source(statement: Statement, column: exp.Expr) -> exp.Expr | None:
+    """The FROM item that a name means: one so called in the nearest query around it that has any."""
+    called = [node for node in statement.nodes(*_SOURCES) if node.alias_or_name.lower() == column.name.lower()]
+    query = column.find_ancestor(exp.Select)
+    while query is not None:
+        here = [node for node in called if node.find_ancestor(exp.Select) is query]
+        if here:
+            return here[0] if len(here) == 1 else None
+        query = query.find_ancestor(exp.Select)
+    return None
