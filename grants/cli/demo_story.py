@@ -15,7 +15,7 @@ from grants.desk import Docket, Office
 from grants.errors import GrantError
 from grants.records import State
 from masking.durations import format_duration
-from rewriter import Installed, acting_as
+from rewriter import Installed, Rewritten, acting_as
 
 RETURNED: LiteralString = """\
 SELECT c.id, c.name, c.email, c.phone, o.item
@@ -117,7 +117,7 @@ def it_ends_by_itself(stage: Stage, identifier: str) -> None:
     if not isinstance(docket, Docket) or docket.standing.lease is None:
         raise GrantError("the grant ended before it could be watched: the machine is too busy; run the demo again")
     expires_at = docket.standing.lease.expires_at
-    while not _is_masked_again(stage, left=(left := expires_at - stage.office.clock())):
+    while not _is_over(stage, left=(left := expires_at - stage.office.clock())):
         time.sleep(min(max(left, timedelta()) + _MOMENT, _LOOK_EVERY).total_seconds())
     stage.screen.say("", "Nobody had to take it away. Her first statement, once more:")
     _show(stage, "ana", RETURNED)
@@ -132,25 +132,40 @@ def the_trail(stage: Stage, identifier: str) -> None:
 
 def _show(stage: Stage, who: str, sql: LiteralString) -> None:
     """A statement as asked, as run, and its rows."""
-    rewritten = stage.installed.explain(sql, principal=who)
-    with acting_as(who), stage.engine.connect() as connection:
-        result = connection.execute(text(sql))
-        names, rows = list(result.keys()), result.all()
+    rewritten, result = _asked(stage, who, sql)
     notes = {name.column: "masked" for name in rewritten.masked}
     notes |= {name.column: "revealed" for name in rewritten.revealed}
     stage.screen.sql(f"{who} asks", rewritten.original)
     stage.screen.sql("what runs, unchanged" if rewritten.is_unchanged else "what runs", rewritten.sql)
-    stage.screen.rows(names, rows, notes=notes)
+    stage.screen.rows(result.names, result.rows, notes=notes)
 
 
-def _is_masked_again(stage: Stage, *, left: timedelta) -> bool:
-    """Takes one look at the watched cell, and shows it."""
-    is_revealed = bool(stage.installed.explain(WATCHED, principal="ana").revealed)
-    with acting_as("ana"), stage.engine.connect() as connection:
-        value = connection.execute(text(WATCHED)).scalar_one()
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What a statement returned."""
+
+    names: tuple[str, ...]
+    rows: Sequence[Sequence[object]]
+
+
+def _asked(stage: Stage, who: str, sql: LiteralString) -> tuple[Rewritten, _Result]:
+    """The statement as it ran, and what it returned; once more if a grant came or went meanwhile."""
+    while True:
+        rewritten = stage.installed.explain(sql, principal=who)
+        with acting_as(who), stage.engine.connect() as connection:
+            found = connection.execute(text(sql))
+            result = _Result(tuple(found.keys()), found.all())
+        if stage.installed.explain(sql, principal=who) == rewritten:
+            return rewritten, result
+
+
+def _is_over(stage: Stage, *, left: timedelta) -> bool:
+    """Takes one look at the watched cell, and shows it; whether the time is up and the cell masked."""
+    rewritten, result = _asked(stage, "ana", WATCHED)
+    is_revealed = bool(rewritten.revealed)
     time_left = f"{left.total_seconds():4.1f} s left" if left > timedelta() else "over".rjust(11)
-    stage.screen.line(f"{time_left}   {value}", is_revealed=is_revealed)
-    return not is_revealed
+    stage.screen.line(f"{time_left}   {result.rows[0][0]}", is_revealed=is_revealed)
+    return left <= timedelta() and not is_revealed
 
 
 def _run(stage: Stage, who: str | None, *words: str) -> int:
