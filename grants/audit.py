@@ -8,7 +8,7 @@ record without a trace. Records hold no secret, literal, parameter or cell value
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -32,6 +32,9 @@ class Event(StrEnum):
     FETCHED = "fetched"
     REFUSED = "refused"
     FAILED = "failed"
+
+
+_STEPS = frozenset({Event.REQUESTED, Event.APPROVED, Event.DENIED, Event.REVOKED})
 
 
 class GrantUse(Record):
@@ -127,24 +130,35 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seals:
-    """What seals are checked with: the applications' key, and the public keys of people."""
+    """What seals are checked with: the applications' key, and the public keys of people.
+
+    Only a person takes a step, their own; only an application reports what statements did.
+    """
 
     seal: KeyedHash
-    people: tuple[PublicKey, ...] = ()
+    people: Mapping[str, PublicKey] = field(default_factory=dict)
 
     def problem(self, record: AuditRecord) -> str:
         """What is wrong with the seal of `record`; empty when it holds."""
         method, _, rest = record.seal.partition(":")
         if method == "hmac":
-            if rest.rpartition(":")[0] != self.seal.id:
-                return "is sealed with another audit key than the one given"
-            holds = hmac.compare_digest(self.seal.of(record.sealed_bytes()).encode(), record.seal.encode())
-            return "" if holds else "was altered"
+            return self._applications_problem(record, rest)
         identifier, _, signature = rest.rpartition(":")
-        person = next((key for key in self.people if key.id == identifier), None)
-        if method != "ed25519" or person is None:
+        owners = [(name, key) for name, key in self.people.items() if key.id == identifier]
+        if method != "ed25519" or not owners:
             return "is sealed with a key that is nobody's in the policy"
-        return "" if person.has_signed(record.sealed_bytes(), signature) else "was altered"
+        ((name, key),) = owners[:1]
+        if not key.has_signed(record.sealed_bytes(), signature):
+            return "was altered"
+        is_own = record.principal == name and record.event in _STEPS | {Event.FAILED}
+        return "" if is_own else f"is sealed by {name}, and tells of what {name} cannot have done"
+
+    def _applications_problem(self, record: AuditRecord, rest: str) -> str:
+        if rest.rpartition(":")[0] != self.seal.id:
+            return "is sealed with another audit key than the one given"
+        if not hmac.compare_digest(self.seal.of(record.sealed_bytes()).encode(), record.seal.encode()):
+            return "was altered"
+        return "is a step that only a person can take, without their signature" if record.event in _STEPS else ""
 
 
 @dataclass(slots=True)
@@ -175,9 +189,12 @@ def verify(entries: Iterable[str], seals: Seals) -> Iterator[Fault]:
         if record is None:
             yield Fault(line=line, record="", problem="is not an audit record: it was altered")
             continue
-        # The place is followed even where the seal does not hold, so that one altered record is one fault.
-        place_problem = _place_problem(record, chains.setdefault(record.writer, _Chain()))
-        problem = seals.problem(record) or place_problem
+        problem, chain = seals.problem(record), chains.setdefault(record.writer, _Chain())
+        # Its place is taken even where the seal does not hold, so that one altered record is one fault; no other
+        # place is, so that an invented record does not make faults of true ones.
+        if not problem or record.sequence == chain.sequence:
+            place_problem = _place_problem(record, chain)
+            problem = problem or place_problem
         if problem:
             yield Fault(line=line, record=record.id, problem=problem)
 
@@ -193,6 +210,36 @@ def _place_problem(record: AuditRecord, chain: _Chain) -> str:
     if record.sequence > expected:
         return f"follows a gap: {record.sequence - expected} record(s) of its writer before it were removed or moved"
     return "" if record.previous == previous else "does not follow the record before it: one of them was replaced"
+
+
+def unfounded(entries: Iterable[str], *, environment: str) -> Iterator[Fault]:
+    """What does not belong into the trail of `environment`, and reveals that rest on steps which it does not hold.
+
+    A person's step is a chain of its own, so that its removal leaves no gap; what it led to tells.
+    """
+    steps: set[tuple[str | None, Event, str | None]] = set()
+    reveals: list[tuple[int, AuditRecord]] = []
+    for line, record in enumerate(map(parsed, entries), start=1):
+        if record is None:
+            continue
+        if record.environment != environment:
+            problem = f"was written in {record.environment}: somebody copied it"
+            yield Fault(line=line, record=record.id, problem=problem)
+        elif record.event in _STEPS:
+            steps.add((record.request, record.event, record.principal))
+        elif record.event is Event.REVEALED:
+            reveals.append((line, record))
+    for line, record in reveals:
+        for use in record.grants or ():
+            asked = (use.id, Event.REQUESTED, record.principal)
+            approved = {(use.id, Event.APPROVED, name) for name in use.approvers}
+            if not steps.issuperset(approved) or (_is_asked_for(use) and asked not in steps):
+                problem = f"rests on {use.id}, whose request or approval was removed"
+                yield Fault(line=line, record=record.id, problem=problem)
+
+
+def _is_asked_for(use: GrantUse) -> bool:
+    return not use.id.startswith("standing:") and use.id != "trusted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from grants.judge import Judge
 from grants.live import BUDGET, LiveView
 from grants.recorder import Recorder
 from grants.rules import key_of
-from grants.signing import SigningKey
+from grants.signing import PublicKey, SigningKey
 from grants.sinks import Sink, StreamSink
 from grants.store import Store
 from grants.trail import Trail
@@ -119,12 +119,14 @@ class Grants:
         Raises:
             StoreError: Redis could not tell.
         """
-        people = []
+        people: dict[str, PublicKey] = {}
         for principal in policy.people:
             with suppress(UnknownPrincipal):
-                people.append(key_of(principal, policy))
-        seals = Seals(seal=self._seal, people=tuple(people))
-        return tuple(audit.verify(self._store.trail(environment), seals))
+                people[principal] = key_of(principal, policy)
+        entries = list(self._store.trail(environment))
+        faults = [*audit.verify(entries, Seals(seal=self._seal, people=people))]
+        faults += audit.unfounded(entries, environment=environment)
+        return tuple(sorted(faults, key=lambda fault: fault.line))
 
     def close(self) -> None:
         """Ends all threads and connections."""

@@ -3,6 +3,7 @@
 A record counts as recorded once a durable sink has taken it. `logging` is a sink, but not a durable one.
 """
 
+import fcntl
 import logging
 import os
 from collections.abc import Iterator
@@ -65,7 +66,6 @@ class JsonLinesSink:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._is_torn = False
 
     def write(self, record: AuditRecord) -> None:
         """Keep `record`.
@@ -74,15 +74,13 @@ class JsonLinesSink:
             OSError: the disk did not take it.
         """
         line = record.canonical() + b"\n"
-        # One write to a file opened for appending: lines of several processes do not mix.
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            whole = b"\n" + line if self._is_torn else line
-            self._is_torn = True  # until it is known to be whole, the next line must not join this one
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # given back with the descriptor
+            whole = b"\n" + line if _is_torn(descriptor) else line
             if os.write(descriptor, whole) != len(whole):
                 raise OSError(f"the disk of {self._path} is full")
             os.fsync(descriptor)
-            self._is_torn = False
         finally:
             os.close(descriptor)
 
@@ -95,6 +93,12 @@ class JsonLinesSink:
             for line in file:
                 if line.strip():
                     yield line.rstrip("\n")
+
+
+def _is_torn(descriptor: int) -> bool:
+    """Whether the last line has no end: somebody was killed, or the disk was full. The next one must not join it."""
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
 
 class LoggingSink:

@@ -36,6 +36,7 @@ class _Channel:
         return self.flush()
 
     def flush(self) -> bool:
+        """Whether nothing is left to send."""
         if self.breaker.is_open:
             return False
         try:
@@ -43,11 +44,18 @@ class _Channel:
                 self.sink.write(self._queue[0])
                 self._queue.popleft()
         except (OSError, GrantError) as exc:
-            self.breaker.failed()
-            _log.warning("audit sink %s failed: %s", type(self.sink).__name__, exc)
+            self._failed(str(exc))
+            return False
+        except Exception as exc:  # noqa: BLE001 -- whatever somebody's sink raises, it did not take the record
+            # Its message is not ours, and may quote the record's neighbours: only its kind is told.
+            self._failed(type(exc).__name__)
             return False
         self.breaker.close()
         return True
+
+    def _failed(self, problem: str) -> None:
+        self.breaker.failed()
+        _log.warning("audit sink %s failed: %s", type(self.sink).__name__, problem)
 
 
 class Trail:
@@ -102,8 +110,7 @@ class Trail:
             RecordError: the step is stored, but no durable sink took its record yet.
         """
         with self._lock:
-            for channel in self._channels:
-                channel.flush()
+            self._make_way()
             record = self._next(entry)
             is_streamed = any(map(self._is_home, self._sinks))
             if not commit(record.canonical().decode() if is_streamed else ""):
@@ -118,6 +125,18 @@ class Trail:
                 f"{entry.event} is stored, but no durable audit sink took the record: see the log for why"
             )
         return True
+
+    def _make_way(self) -> None:
+        """Sends what is queued; the home's first, which the step is about to pass by."""
+        for channel in self._channels:
+            if self._is_home(channel.sink):
+                channel.breaker.close()  # the step is tried on the same server, so its records may be
+                if not channel.flush():
+                    raise RecordError(
+                        "earlier audit records cannot be written, so nothing was stored: see the log for why"
+                    )
+            else:
+                channel.flush()
 
     def _next(self, entry: Entry) -> AuditRecord:
         fields = {name: getattr(entry, name) for name in Entry.model_fields}

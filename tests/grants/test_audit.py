@@ -1,5 +1,6 @@
 """The trail's chain: what `verify` finds, and what `Filter` lets through."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,7 @@ from tests.grants.conftest import KEYS
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SEAL = KeyedHash(b"an audit key")
-SEALS = Seals(seal=SEAL, people=(KEYS["ana"].public,))
+SEALS = Seals(seal=SEAL, people={"ana": KEYS["ana"].public})
 
 
 class Kept:
@@ -61,8 +62,16 @@ def written(count: int = 5, *, seal: KeyedHash | PersonalSeal = SEAL) -> list[st
     """The texts of one writer's chain."""
     kept = Kept()
     trail = Trail([kept], seal)
+    event = Event.REVEALED if isinstance(seal, KeyedHash) else Event.APPROVED
     for number in range(count):
-        trail.write(entry(number))
+        trail.write(entry(number, event=event))
+    return kept.texts
+
+
+def personally(one: Entry, *, seal: KeyedHash | PersonalSeal | None = None) -> list[str]:
+    """The text of one record, sealed by ana or as told."""
+    kept = Kept()
+    Trail([kept], seal or PersonalSeal(KEYS["ana"])).write(one)
     return kept.texts
 
 
@@ -115,13 +124,16 @@ def test_a_record_that_was_written_twice_is_no_fault() -> None:
         lambda: written(1, seal=KeyedHash(b"")),
         lambda: written(1, seal=KeyedHash(b"guessed")),
         lambda: written(1, seal=PersonalSeal(KEYS["mallory"])),
+        lambda: personally(entry(event=Event.APPROVED, principal="bo")),
+        lambda: personally(entry(event=Event.REVEALED)),
+        lambda: personally(entry(event=Event.APPROVED), seal=SEAL),
         lambda: ["{}"],
         lambda: ["nonsense"],
         lambda: [""],
     ],
 )
 def test_an_invented_record_is_found(forged: Callable[[], list[str]]) -> None:
-    """Unsealed, under another key, by a stranger, or garbage."""
+    """Unsealed, under another key, by a stranger or in somebody else's name, or garbage."""
     assert [fault.line for fault in audit.verify([*written(2), *forged()], SEALS)] == [3]
 
 
@@ -221,3 +233,48 @@ def _kept(one: Entry) -> list[str]:
     sink = Kept()
     Trail([sink], SEAL).write(one)
     return sink.texts
+
+
+def test_an_invented_record_makes_no_faults_of_true_ones() -> None:
+    """One with a high number in a true chain is one fault, not one for each record that follows."""
+    texts = written()
+    forged = json.loads(texts[1]) | {"sequence": 1000}
+    texts.insert(2, json.dumps(forged))
+    assert [fault.line for fault in audit.verify(texts, SEALS)] == [3]
+
+
+def test_a_reveal_rests_on_steps_that_the_trail_holds() -> None:
+    """Each step is a chain of its own: where one was removed, what it led to has lost its ground."""
+    use = GrantUse(id="abcd-efgh", reason="x", approvers=("bo",))
+    asked = personally(entry(event=Event.REQUESTED, request=use.id))
+    approved = personally(entry(event=Event.APPROVED, principal="bo", holder="ana", request=use.id))
+    revealed = personally(entry(grants=(use, GrantUse(id="standing:1"), GrantUse(id="trusted"))), seal=SEAL)
+    assert list(audit.unfounded([*asked, *approved, *revealed], environment="prod")) == []
+    for left in (asked, approved, []):
+        (fault,) = audit.unfounded([*left, *revealed], environment="prod")
+        assert "removed" in fault.problem
+
+
+def test_a_record_of_another_environment_is_found() -> None:
+    """True there, it is no record of what happened here."""
+    (fault,) = audit.unfounded(written(1), environment="staging")
+    assert "prod" in fault.problem
+
+
+class Broken(Kept):
+    """A sink of somebody's own that fails in its own way, and quotes what it was given."""
+
+    def write(self, record: AuditRecord) -> None:
+        """Not what a sink should raise."""
+        raise LookupError(record.statement)
+
+
+def test_a_sink_may_raise_what_it_likes(caplog: pytest.LogCaptureFixture) -> None:
+    """The record is not taken there, the others take it, and the log tells no more than the kind of error."""
+    kept = Kept()
+    assert Trail([Broken(), kept], SEAL).write(entry(statement="SELECT secret"))
+    assert len(kept.texts) == 1
+    with pytest.raises(RecordError):
+        Trail([Broken()], SEAL).write(entry(statement="SELECT secret"))
+    assert "LookupError" in caplog.text
+    assert "secret" not in caplog.text

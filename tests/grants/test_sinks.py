@@ -5,16 +5,17 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from grants import Event, JsonLinesSink, LoggingSink, RecordError, audit
+from grants import Event, Grants, JsonLinesSink, LoggingSink, RecordError, audit
 from grants.trail import Trail
 from masking import Policy, Principal
 from tests.fix_redis import RedisServer
-from tests.grants.conftest import House
+from tests.grants.conftest import KEYS, House, ask
 from tests.grants.test_audit import SEAL, SEALS, entry
 from tests.grants.test_forks import reveal
 
@@ -122,3 +123,28 @@ def test_logging_alone_does_not_count(caplog: pytest.LogCaptureFixture, tmp_path
         Trail([LoggingSink()], SEAL).write(entry())
     Trail([LoggingSink(), JsonLinesSink(tmp_path / "audit.jsonl")], SEAL).write(entry())
     assert '"event":"revealed"' in caplog.text
+
+
+def test_a_line_that_somebody_else_left_torn_does_not_swallow_the_next_record(tmp_path: Path) -> None:
+    """A process that was killed in the middle of a line cannot mend it; the next writer can."""
+    path = tmp_path / "audit.jsonl"
+    path.write_text('{"event":"reve', encoding="utf-8")
+    Trail([JsonLinesSink(path)], SEAL).write(entry())
+    assert [fault.line for fault in audit.verify(JsonLinesSink(path).lines(), SEALS)] == [1]
+
+
+def test_a_step_does_not_overtake_records_that_wait_for_an_outage_to_end(
+    redis_server: Callable[..., RedisServer], policy: Policy
+) -> None:
+    """A failed attempt that could not be recorded while Redis was away is recorded before the step that succeeds."""
+    server = redis_server("--appendonly", "yes", "--appendfsync", "always")
+    with closing(Grants.connect(server.url)) as grants:
+        desk = grants.desk(policy=policy, environment="prod", key=KEYS["bo"])
+        docket = grants.desk(policy=policy, environment="prod", key=KEYS["ana"]).request(ask())
+        server.kill()
+        with pytest.raises(RecordError):
+            desk._trail.write(entry(event=Event.FAILED, principal="bo"))  # noqa: SLF001 -- as a failed step does
+        server.start()
+        desk.approve(docket.id)
+        assert grants.verify("prod", policy=policy) == ()
+        assert [one.event for one in grants.audit("prod")] == [Event.REQUESTED, Event.FAILED, Event.APPROVED]
