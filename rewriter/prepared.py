@@ -1,6 +1,6 @@
 """SQL text that has been through the rewriter, marked so that a guarded cursor can tell it from any other text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from rewriter.rewrite import Rewritten
@@ -58,7 +58,8 @@ class Prepared:
     @classmethod
     def of(cls, rewritten: Rewritten, aftermath: Aftermath) -> Self:
         """What `rewritten` says, ready for the driver."""
-        return cls(Safe.of(rewritten.sql, None if aftermath == Aftermath() else aftermath), rewritten)
+        safe = Safe.of(rewritten.sql, None if aftermath == Aftermath() else aftermath)
+        return cls(safe, replace(rewritten, sql=safe))  # one copy of the text, not two
 
     @property
     def is_inert(self) -> bool:
