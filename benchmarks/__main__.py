@@ -41,7 +41,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=40, help="how often each variant takes its turn (default: 40)")
+    parser.add_argument("--rounds", type=int, default=200, help="how often each variant takes its turn (default: 200)")
     parser.add_argument("--json", type=Path, help="where to write every timing, for pyperf to read")
     return parser.parse_args()
 
@@ -54,15 +54,15 @@ def _measured(found: Places, *, rounds: int) -> Iterator[Figure]:
             engine = create_engine(database.url)
             binding = bound(engine, database.dialect)
             engine.dispose()
-            yield from cold(binding, rounds=rounds)
+            yield from cold(binding, rounds=max(1, rounds // 4))
             yield from memory(binding)
     if found.redis is not None:
         trails = Trails(found.redis.url)
         try:
             for database in found.databases:
-                yield from trails.used(database, rounds=rounds)
-            yield from trails.looked_up(rounds=rounds)
-            yield from trails.recorded(rounds=rounds)
+                yield from trails.used(database, rounds=max(1, rounds // 4))
+            yield from trails.looked_up(rounds=max(2, rounds // 4))
+            yield from trails.recorded(rounds=max(1, rounds // 4))
         finally:
             trails.close()
 
