@@ -13,7 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from masking.types import Dialect
 from rewriter.errors import Reason, StatementRefused, UnknownRelation
 from rewriter.resolution import Part, Resolver, SystemRelation
-from rewriter.schema import Relation
+from rewriter.schema import Relation, RelationKind
 from rewriter.statement import Statement
 from rewriter.system_catalogs import is_readable_catalog, measured_columns
 
@@ -58,7 +58,10 @@ class Mentions:
 
     def is_everything(self, scan: Scan) -> bool:
         """Whether the statement may use every column of `scan`."""
-        return None in self.everything or scan.word in self.everything or scan.has_column_list or scan.is_operand
+        is_spoken = None in self.everything or scan.word in self.everything
+        # A full-text query names columns inside a string.
+        is_virtual = scan.relation.kind is RelationKind.VIRTUAL
+        return is_spoken or scan.has_column_list or scan.is_operand or is_virtual
 
     def names(self, word: str, scan: Scan) -> bool:
         """Whether the statement may name column `word` of `scan`."""
@@ -114,6 +117,7 @@ def _table_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
             raise StatementRefused(Reason.CONSTRUCT, "Name a table; files cannot be read.")
         parts = _parts(table)
         if len(parts) == 1 and is_cte(table, parts[0], resolver):
+            _check_shadowed(parts, resolver)
             continue
         relation = _resolved(parts, statement, resolver)
         if relation is not None:
@@ -142,6 +146,20 @@ def _resolved(parts: tuple[Part, ...], statement: Statement, resolver: Resolver)
         written = ".".join(quote + p.text.replace(quote, 2 * quote) + quote if p.is_quoted else p.text for p in parts)
         raise UnknownRelation(".".join(p.text for p in parts), f"SELECT 1 FROM {written} WHERE 1 = 0")
     return relation
+
+
+def _check_shadowed(parts: tuple[Part, ...], resolver: Resolver) -> None:
+    """Engines differ in where such a name means the expression.
+
+    DuckDB reads the catalog on the left of a recursive UNION.
+    """
+    relation = resolver.resolve(parts)
+    if isinstance(relation, SystemRelation) and not is_readable_catalog(
+        resolver.dialect, relation.schema, relation.name
+    ):
+        raise StatementRefused(
+            Reason.SYSTEM_CATALOG, f"Call the common table expression {parts[0].text} something else."
+        )
 
 
 def _check_measured(relation: SystemRelation, statement: Statement) -> None:
@@ -301,15 +319,15 @@ def _closed_sources(statement: Statement) -> set[str]:
         word = alias.this.name.lower() if alias is not None and alias.this else ""
         if isinstance(source, exp.Table):
             word = word or source.name.lower()
-        elif isinstance(source, exp.Subquery) and not isinstance(source.this, exp.Query | exp.Values):
-            continue
-        if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Subquery):
+        elif isinstance(source, exp.Subquery) and not isinstance(source.this, exp.Select | exp.SetOperation):
             continue
         names.add(word)
     opaque = {
         node.args["alias"].this.name.lower()
         for node in statement.nodes(exp.Subquery)
-        if isinstance(node.this, exp.Table | exp.Subquery) and node.args.get("alias") and node.args["alias"].this
+        if not isinstance(node.this, exp.Select | exp.SetOperation)
+        and node.args.get("alias")
+        and node.args["alias"].this
     }
     return names - opaque
 
@@ -335,10 +353,11 @@ def _is_harmless(star: exp.Expr) -> bool:
     above = star.parent
     if isinstance(above, exp.Count | exp.Column):
         return True
-    is_exists = (
-        isinstance(above, exp.Select) and isinstance(above.parent, exp.Exists) and not above.args.get("distinct")
-    )
-    return is_exists and isinstance(above, exp.Select) and above.expressions[0] is star
+    if not isinstance(above, exp.Select) or not isinstance(above.parent, exp.Exists):
+        return False
+    # Where rows are put together by their columns, an OFFSET finds out how many there are.
+    is_merged = any(above.args.get(clause) for clause in ("distinct", "group"))
+    return above.expressions[0] is star and not is_merged
 
 
 _WHOLE_ROW_NODES = (exp.Columns, exp.Pivot, exp.Summarize, exp.PositionalColumn)
@@ -352,12 +371,15 @@ def _implicit_columns(statement: Statement, result: Mentions) -> None:
         is_implicit = is_implicit or (join.args.get("method") or "").upper() == "NATURAL"
     if is_implicit:
         result.everything.add(None)
-    if statement.dialect == "sqlite":
-        result.everything.update(_bracketed_tables(statement))
+    result.everything.update(_bracketed_tables(statement))
 
 
 def _bracketed_tables(statement: Statement) -> Iterator[str]:
-    """What a join in brackets reads: SQLite gives columns other names where two in it have the same."""
+    """What a join in brackets reads: its alias stands for all of its columns, and may give them other names.
+
+    SQLite does so without an alias too, where two columns in it have the same name.
+    """
     for joined in statement.nodes(exp.Subquery):
-        if isinstance(joined.this, exp.Table):
+        is_renamed = statement.dialect == "sqlite" or bool(joined.args.get("alias"))
+        if is_renamed and not isinstance(joined.this, exp.Select | exp.SetOperation):
             yield from (table.alias_or_name.lower() for table in joined.find_all(exp.Table))

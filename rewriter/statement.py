@@ -73,7 +73,10 @@ class Statement:
     def is_word(self, token: Token) -> bool:
         """Whether a token is a word or quoted identifier, rather than a literal or a sign."""
         first = self.text[token.start]
-        return first.isalpha() or first == "_" or (token.start in self.quoted and not self.is_string(token))
+        is_word = first.isalpha() or first == "_" or (not first.isascii() and first.isalnum())
+        return (
+            is_word or token.token_type == TokenType.VAR or (token.start in self.quoted and not self.is_string(token))
+        )
 
     def is_string(self, token: Token) -> bool:
         """Whether a token is a quoted string."""

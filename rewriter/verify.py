@@ -84,6 +84,7 @@ def _check(statement: Statement, binding: Binding, revealed: frozenset[ColumnNam
         for protected in meant:
             span = _masked_span(table, protected, statement, revealed=revealed)
             if span is None:
+                _check_bracketed(table, protected, revealed)
                 raw.append(_Raw(protected, (table.alias or table.name).lower(), columns))
             else:
                 covered.append(span)
@@ -92,6 +93,25 @@ def _check(statement: Statement, binding: Binding, revealed: frozenset[ColumnNam
         places = frozenset(place for table in tables for place in _places(table))
         _check_raw(raw, _Outside(tokens, _sources(statement), places), revealed)
     return covered
+
+
+def _check_bracketed(table: exp.Expr, protected: Protected, revealed: frozenset[ColumnName]) -> None:
+    """The alias of a join in brackets reads every column of every table in it."""
+    above = table.parent
+    while above is not None and not isinstance(above, exp.Select | exp.SetOperation):
+        if isinstance(above, exp.Subquery) and above.alias and _masked_words(protected, revealed):
+            raise _left_raw(protected)
+        above = above.parent
+
+
+def _left_raw(protected: Protected) -> LeakError:
+    return LeakError(f"a scan of {protected.relation.name} was left raw; please report the statement's shape")
+
+
+def _masked_words(protected: Protected, revealed: frozenset[ColumnName]) -> set[str]:
+    """Names, in lower case, of the columns that must not be read raw."""
+    words = {c.word for c in protected.columns if c.mask is not None and c.name not in revealed}
+    return words | {c.word for c in protected.columns if c.generation is not None and words}
 
 
 def _meant(table: exp.Expr, binding: Binding) -> Iterator[Protected]:
@@ -163,15 +183,12 @@ def _check_raw(raw: list[_Raw], outside: _Outside, revealed: frozenset[ColumnNam
     spoken = [token.text.lower() for token in outside.tokens]
     behind = ["", "", *(q if dot == "." else "" for q, dot in pairwise(spoken))]
     for scan in raw:
-        words = {c.word for c in scan.protected.columns if c.mask is not None and c.name not in revealed}
-        words |= {c.word for c in scan.protected.columns if c.generation is not None and words}
+        words = _masked_words(scan.protected, revealed)
         # No other token can read anything of the scan, unless it stands behind the scan's name and a dot.
         telling = words | _IMPLICIT | {scan.alias, "*"}
         places = [i for i, word in enumerate(spoken) if word in telling or behind[i] == scan.alias]
         if words and any(_reaches(outside, index, scan, words=words) for index in places):
-            raise LeakError(
-                f"a scan of {scan.protected.relation.name} was left raw; please report the statement's shape"
-            )
+            raise _left_raw(scan.protected)
 
 
 def _sources(statement: Statement) -> set[str]:
@@ -194,7 +211,8 @@ def _reaches(outside: _Outside, index: int, scan: _Raw, *, words: set[str]) -> b
     qualifier = before[-2] if len(before) > 1 and before[-1] == "." else None
     is_elsewhere = qualifier is not None and qualifier != scan.alias and qualifier in outside.sources
     if token.token_type == TokenType.STAR:
-        return not is_elsewhere and not _is_harmless_star(before)
+        is_grouped = any(other.text.lower().startswith("group") for other in tokens)
+        return not is_elsewhere and not _is_harmless_star(before, is_grouped=is_grouped)
     if token.start in outside.places:
         return False
     if qualifier == scan.alias and word not in scan.columns:
@@ -205,9 +223,9 @@ def _reaches(outside: _Outside, index: int, scan: _Raw, *, words: set[str]) -> b
     return (word in words and not is_elsewhere) or (word in _IMPLICIT and not is_followed_by_dot and qualifier is None)
 
 
-def _is_harmless_star(before: list[str]) -> bool:
-    """`count(*)`, `EXISTS (SELECT *`, and a multiplication."""
-    if before[-2:] == ["count", "("] or before == ["exists", "(", "select"]:
+def _is_harmless_star(before: list[str], *, is_grouped: bool) -> bool:
+    """`count(*)`, `EXISTS (SELECT *` where nothing is grouped, and a multiplication."""
+    if before[-2:] == ["count", "("] or (before == ["exists", "(", "select"] and not is_grouped):
         return True
     return bool(before) and before[-1] not in ("select", "distinct", "all", ",", "(", ".", "returning")
 

@@ -23,6 +23,8 @@ _PREPARED: dict[Dialect, tuple[str, ...]] = {
     "postgresql": (
         "CREATE MATERIALIZED VIEW stored_customers AS SELECT * FROM customers",
         "CREATE FUNCTION leak() RETURNS text LANGUAGE sql AS 'SELECT max(ssn) FROM customers'",
+        "CREATE FUNCTION leak(int) RETURNS text LANGUAGE sql AS 'SELECT max(ssn) FROM customers'",
+        "CREATE FUNCTION leak(orders) RETURNS text LANGUAGE sql AS 'SELECT max(ssn) FROM customers'",
         "CREATE FUNCTION leak(int, int) RETURNS text LANGUAGE sql AS 'SELECT max(ssn) FROM customers'",
         "CREATE OPERATOR === (FUNCTION = leak, LEFTARG = int, RIGHTARG = int)",
         "ANALYZE customers",

@@ -38,3 +38,9 @@ WITH RECURSIVE customers AS (SELECT * FROM customers) SELECT ssn FROM customers;
 SELECT memory.main.customers.ssn FROM memory.main.customers;
 -- title: CTE in a subquery, named like the table
 SELECT ssn FROM (WITH customers AS (SELECT ssn FROM customers) SELECT ssn FROM customers) AS t;
+-- title: columns renamed by the alias of a table in brackets
+SELECT d FROM (customers) AS t(a, b, c, d);
+-- title: columns renamed by the alias of a join in brackets
+SELECT d FROM (customers JOIN orders ON true) AS t(a, b, c, d);
+-- title: number of groups of what a star reads
+SELECT 'raw values differ' WHERE EXISTS (SELECT * EXCLUDE (id, manager_id, name) FROM employees GROUP BY ALL OFFSET 1);

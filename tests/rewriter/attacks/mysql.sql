@@ -27,3 +27,5 @@ SELECT ssn FROM customers FOR UPDATE;
 SELECT ssn FROM customers USE INDEX (PRIMARY);
 -- title: CTE in a subquery, named like the table
 SELECT ssn FROM (WITH customers AS (SELECT ssn FROM customers) SELECT ssn FROM customers) AS t;
+-- title: DESCRIBE of a query prints cells that it read beforehand
+DESCRIBE FORMAT=JSON SELECT * FROM customers c, orders o WHERE c.id = 1 AND o.note = c.ssn;

@@ -60,3 +60,17 @@ WITH gone AS (DELETE FROM customers2 RETURNING ssn) SELECT ssn FROM gone;
 SELECT 1 === 1;
 -- title: CTE in a subquery, named like the table
 SELECT ssn FROM (WITH customers AS (SELECT ssn FROM customers) SELECT ssn FROM customers) AS t;
+-- title: columns renamed by the alias of a join in brackets
+SELECT d FROM (customers CROSS JOIN orders) AS t(a, b, c, d);
+-- title: columns renamed by the alias of brackets around brackets
+SELECT d FROM ((customers CROSS JOIN orders)) AS t(a, b, c, d);
+-- title: columns renamed by the alias of a join that begins with a subquery
+SELECT e FROM ((SELECT 1 AS one) AS x CROSS JOIN customers) AS t(a, b, c, d, e);
+-- title: whole row of a join in brackets
+SELECT t FROM (customers CROSS JOIN orders) AS t;
+-- title: function called as an attribute of a value
+SELECT (1).leak;
+-- title: function called as an attribute of a row
+SELECT o.leak FROM orders AS o;
+-- title: file read by a function called as an attribute
+SELECT ('raw ' || ('PG_VERSION'::text).pg_read_file);
