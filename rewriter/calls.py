@@ -3,6 +3,8 @@
 Read from the tokens, not from the tree: a parser may rename, fold or drop a call, the text cannot.
 """
 
+import re
+
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
@@ -88,12 +90,13 @@ def check_calls(statement: Statement, binding: Binding) -> None:
     """
     tokens = statement.tokens
     _check_operators(statement, binding)
+    _check_variables(statement)
+    if binding.dialect == "postgresql":
+        _check_attributes(statement, binding)
     names: set[int] | None = None
     for index in range(len(tokens) - 1):
         token = tokens[index]
         if tokens[index + 1].token_type != TokenType.L_PAREN or not statement.is_word(token):
-            if token.text.lower().startswith("unmask_") and index and statement.text[token.start - 1] == "@":
-                raise _refused(token.text)
             continue
         schema = tokens[index - 2].text if index > 1 and tokens[index - 1].token_type == TokenType.DOT else ""
         is_plain = token.start not in statement.quoted
@@ -105,6 +108,51 @@ def check_calls(statement: Statement, binding: Binding) -> None:
             names = _declared_names(statement)
         if token.start not in names:
             raise _refused(f"{schema}.{token.text}" if schema and binding.dialect != "duckdb" else token.text)
+
+
+def _check_variables(statement: Statement) -> None:
+    """MySQL's user variables hold the keys of hash masks; written as a string, a name may hide behind escapes."""
+    if statement.dialect != "mysql" or "@" not in statement.text:
+        return
+    for token in statement.tokens:
+        if token.start and statement.text[token.start - 1] == "@":
+            if statement.is_string(token) or statement.text[token.start] == '"':
+                raise StatementRefused(Reason.LEXICAL, "Write a user variable's name without quotes.")
+            if token.text.lower().startswith("unmask_"):
+                raise _refused(token.text)
+
+
+def _check_attributes(statement: Statement, binding: Binding) -> None:
+    """PostgreSQL calls a function of one argument as an attribute, too: `('x').current_setting`, `c.leak`."""
+    tokens = statement.tokens
+    for index in range(2, len(tokens)):
+        if tokens[index - 1].token_type != TokenType.DOT or not statement.is_word(tokens[index]):
+            continue
+        if index + 1 < len(tokens) and tokens[index + 1].token_type in (TokenType.L_PAREN, TokenType.DOT):
+            continue
+        name = tokens[index].text.lower()
+        is_of_value = tokens[index - 2].token_type in (TokenType.R_PAREN, TokenType.R_BRACKET)
+        if name in binding.catalog.user_functions:
+            is_call = not _is_trusted(name, "", binding) and (is_of_value or name not in _column_names(binding))
+        else:
+            is_call = is_of_value and name not in binding.catalog.builtins and bool(_OF_ONE_ARGUMENT.match(name))
+        if is_call:
+            raise _refused(tokens[index].text)
+
+
+_OF_ONE_ARGUMENT = re.compile(r"(?:pg|lo|brin|gin|binary_upgrade)_|current_setting\Z|ts_stat\Z|txid_status\Z")
+"""PostgreSQL's own functions that may be called so and do more than compute on their argument."""
+
+
+def _column_names(binding: Binding) -> frozenset[str]:
+    """Names, in lower case, of every column of every relation."""
+    known = binding.memo.get("column names")
+    if known is None:
+        relations = binding.catalog.relations.values()
+        known = frozenset(column.name.lower() for relation in relations for column in relation.columns)
+        binding.memo["column names"] = known
+    assert isinstance(known, frozenset)
+    return known
 
 
 def _check_operators(statement: Statement, binding: Binding) -> None:

@@ -97,7 +97,7 @@ class Hook:
             prepared = view.statements.get(lane, text)
             if prepared is not None and not prepared.rewritten.revealed:
                 return prepared.sql
-        return self._pass(_Ask(text, connection, who, is_formatted))
+        return self._pass(_Ask(_plain(text), connection, who, is_formatted))
 
     def guard(self, connection: Any) -> Any:
         """A new connection of the driver, guarded, its session prepared for the policy's masks."""
@@ -318,6 +318,13 @@ class Hook:
                 self._lanes.clear()
             found = self._lanes.setdefault(key, _Lane(*key))
         return found
+
+
+def _plain(text: Any) -> str:
+    """The text itself: what a subclass of str makes of `str()` must not run in place of what was judged."""
+    if not isinstance(text, str):
+        raise TypeError(f"a hooked engine takes SQL as str, not {type(text).__name__}")
+    return text if type(text) in (str, Batch) else str.__str__(text)
 
 
 def _aftermath(rewritten: Rewritten) -> Aftermath:

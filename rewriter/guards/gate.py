@@ -1,6 +1,6 @@
 """What guarded cursors and connections ask of the hook, and what the hook must know of a driver."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -80,6 +80,11 @@ class Driver:
     keep_secrets: Callable[[Any, Sequence[SessionSecret]], None]
     withheld: Callable[[BaseException], BaseException | None]
     session_fault: Callable[[Any], str | None] = lambda _connection: None
+
+
+def formatted(parameters: Iterable[Any]) -> Iterator[Any]:
+    """Sets of parameters with none missing: without one a driver sends `%(x)s` as it stands, SQL of another meaning."""
+    return (() if each is None else each for each in parameters)
 
 
 def is_guarded(connection: Any, gate: Gate) -> bool:

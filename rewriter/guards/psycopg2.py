@@ -11,7 +11,7 @@ from psycopg2.sql import Composable
 from masking import SessionSecret
 from rewriter.errors import RewriteError
 from rewriter.guards import postgres_errors
-from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
+from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded
 from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
 
@@ -37,7 +37,7 @@ class GuardedCursor(extensions.cursor):  # type: ignore[misc] # the driver has n
     def executemany(self, query: Any, vars_list: Iterable[Any]) -> Any:  # noqa: D102
         safe = query if type(query) is Safe else _admitted(self, query, is_formatted=True)
         run = super().executemany
-        return self.gate.run(self, safe, lambda: run(safe, vars_list))
+        return self.gate.run(self, safe, lambda: run(safe, formatted(vars_list)))
 
     def callproc(self, procname: str, parameters: Any = None) -> Any:  # noqa: D102
         self.gate.allow_raw("callproc")

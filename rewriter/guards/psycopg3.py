@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 import psycopg
 from psycopg.pq import DiagnosticField, TransactionStatus
+from psycopg.raw_cursor import RawCursorMixin
 from psycopg.rows import tuple_row
 from psycopg.sql import Composable
 
 from masking import SessionSecret
 from rewriter.guards import postgres_errors
-from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
+from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded
 from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
 
@@ -27,6 +28,12 @@ def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
         raise TypeError(f"a guarded cursor takes SQL as str, bytes or psycopg.sql, not {type(query).__name__}")
     safe: Safe = cursor.gate.admit(connection, str(query), is_formatted=is_formatted)
     return safe
+
+
+def _check_formatting(factory: Any) -> None:
+    """Text is judged as the driver's placeholders `%s` make it; a raw cursor would send them as SQL."""
+    if issubclass(factory, RawCursorMixin):
+        raise TypeError("a guarded connection has no raw cursors: write placeholders as %s or %(name)s")
 
 
 class GuardedCursor:
@@ -44,7 +51,7 @@ class GuardedCursor:
     def executemany(self, query: Any, params_seq: Iterable[Any], **options: Any) -> Any:  # noqa: D102
         safe = query if type(query) is Safe else _admitted(self, query, is_formatted=True)
         run: Any = super().executemany  # type: ignore[misc]
-        return self.gate.run(self, safe, lambda: run(safe, params_seq, **options))
+        return self.gate.run(self, safe, lambda: run(safe, formatted(params_seq), **options))
 
     def stream(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102
         safe = query if type(query) is Safe else _admitted(self, query, is_formatted=params is not None)
@@ -76,6 +83,7 @@ class GuardedConnection(psycopg.Connection[Any]):
 
     @cursor_factory.setter
     def cursor_factory(self, factory: Any) -> None:
+        _check_formatting(factory)
         self.__dict__["unmask_cursor"] = self.gate.derived(GuardedCursor, factory)
 
     @property
@@ -85,6 +93,7 @@ class GuardedConnection(psycopg.Connection[Any]):
 
     @server_cursor_factory.setter
     def server_cursor_factory(self, factory: Any) -> None:
+        _check_formatting(factory)
         self.__dict__["unmask_server_cursor"] = self.gate.derived(GuardedCursor, factory)
 
     def commit(self) -> None:  # noqa: D102

@@ -10,7 +10,7 @@ from pymysql.constants import SERVER_STATUS
 from pymysql.cursors import Cursor
 
 from masking import SessionSecret
-from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
+from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded
 from rewriter.guards.mysql_errors import withheld_message
 from rewriter.guards.sessions import mysql_fault
 from rewriter.prepared import Safe
@@ -52,7 +52,7 @@ class GuardedCursor(OpenCursor):
         run = super().executemany
         self.unmask_is_batch = True
         try:
-            return self.gate.run(self, safe, lambda: run(safe, args))
+            return self.gate.run(self, safe, lambda: run(safe, list(formatted(args or ()))))
         finally:
             self.unmask_is_batch = False
 
