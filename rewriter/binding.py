@@ -4,6 +4,7 @@ Binding is where a misspelt policy is found out: a table or column that the poli
 that cannot yield its column's type, or one that would make two keys equal, is a `PolicyError`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -15,6 +16,7 @@ from masking.types import Dialect
 from rewriter.resolution import Resolver
 from rewriter.schema import Catalog, Column, Relation
 
+_WORD = re.compile(r"[^\W\d][\w$]*")
 
 _SYSTEM_COLUMNS: dict[Dialect, tuple[str, ...]] = {
     "postgresql": ("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"),
@@ -233,6 +235,7 @@ def _bound_columns(
     principal, problems = context
     keys = {*relation.primary_key, *relation.foreign_keys}
     siblings = {column.name: quoted(column.name, catalog.dialect) for column in relation.columns}
+    problems.extend(_generated_twice(relation, rules))
     for column in relation.columns:
         sql = siblings[column.name]
         if column.name not in rules:
@@ -273,3 +276,17 @@ def _generation(column: Column, rules: _Rules, dialect: Dialect, problems: list[
         return None
     is_cast = dialect in ("postgresql", "duckdb") or (dialect == "sqlite" and column.type.sql)
     return f"CAST(({column.generation}) AS {column.type.sql})" if is_cast else f"({column.generation})"
+
+
+def _generated_twice(relation: Relation, rules: _Rules) -> Iterator[Problem]:
+    """Columns generated from one that is itself generated from a masked one: that one holds raw values."""
+    generated = {c.name: c.generation.lower() for c in relation.columns if c.generation and c.name not in rules}
+    reading = {name for name, text in generated.items() if any(masked.lower() in text for masked in rules)}
+    table = next(iter(rules.values()))[0].table
+    for name, text in generated.items():
+        words = set(_WORD.findall(text))
+        if any(other.lower() in words for other in reading - {name}):
+            yield Problem(
+                message=f"{table}.{name} is generated from a column that is generated from a masked one",
+                hint="Give it a mask of its own.",
+            )

@@ -19,6 +19,10 @@ _SYSTEM_PREFIXES: dict[Dialect, tuple[str, ...]] = {
 }
 
 
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+"""SQLite and DuckDB take `É` and `é` for two names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One dotted part of a name as the statement writes it."""
@@ -56,7 +60,7 @@ class Resolver:
             case "mysql":
                 return part.text if self.catalog.is_table_case_sensitive else part.text.lower()
             case "sqlite" | "duckdb":
-                return part.text.lower()
+                return part.text.translate(_ASCII_LOWER)
 
     def resolve(self, parts: tuple[Part, ...]) -> Relation | SystemRelation | None:
         """The relation that dotted `parts` mean; None where the catalog knows none."""

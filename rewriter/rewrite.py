@@ -30,7 +30,7 @@ from rewriter.settings import setting_edits
 from rewriter.shadowing import shadowing_edits
 from rewriter.statement import Statement, fingerprint, read_statement, without_literals
 from rewriter.verify import verify
-from rewriter.views import definition, reaches_protected, sensitive_words
+from rewriter.views import definition, reaches_protected, sensitive_words, within
 from rewriter.whole_rows import whole_row_edits
 
 
@@ -273,6 +273,9 @@ def _check_statement(statement: Statement) -> None:
     assert statement.tree is not None
     if statement.kind is StatementKind.SELECT and any(statement.nodes(exp.Into, *_DATA_CHANGES)):
         raise StatementRefused(Reason.STATEMENT_KIND, "A SELECT may not create, fill or change tables or files.")
+    if statement.dialect == "mysql" and isinstance(statement.tree, exp.Describe):
+        # There it is EXPLAIN, which reads rows found by a key beforehand and prints their cells.
+        raise StatementRefused(Reason.STATEMENT_KIND, "DESCRIBE a table; a query cannot be explained.")
 
 
 _DATA_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Command)
@@ -318,7 +321,7 @@ def _masked_view(relation: Relation, binding: Binding, revealed: frozenset[Colum
     key = ("view", relation.key, revealed)
     known = binding.memo.get(key)
     if known is None:
-        known = binding.memo[key] = _definition_masked(definition(relation, binding), binding, revealed)
+        known = binding.memo[key] = _definition_masked(definition(relation, binding), within(relation, binding), revealed)
     assert isinstance(known, _MaskedView)
     return known
 

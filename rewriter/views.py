@@ -4,28 +4,32 @@ The database's own dependency catalog decides which views reach a protected rela
 view's definition is read with the same rules as a statement.
 """
 
+from dataclasses import replace
+
 from rewriter.binding import Binding, quoted
 from rewriter.errors import Reason, StatementRefused
+from rewriter.resolution import Resolver
 from rewriter.scans import scans
 from rewriter.schema import Relation, RelationKind
 from rewriter.statement import read_statement
 
 
 def reaches_protected(relation: Relation, binding: Binding) -> bool:
-    """Whether a view or materialized view reads, at any depth, a relation with masked columns.
+    """Whether a view, materialized view or virtual table reads or stores, at any depth, what a masked relation holds.
 
     Raises:
         StatementRefused: its definition cannot be read.
     """
-    if relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW):
+    is_stored = relation.kind is RelationKind.VIRTUAL or relation.shadow_of is not None
+    if relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW) and not is_stored:
         return False
     key = ("reaches", relation.key)
     known = binding.memo.get(key)
     if known is None:
         binding.memo[key] = False  # a view cannot read itself; recursion through it ends here
-        known = any(
+        known = (not is_stored or relation.key not in binding.protected) and any(
             target in binding.protected or reaches_protected(binding.catalog.relations[target], binding)
-            for target in _direct(relation, binding)
+            for target in (_stored(relation, binding) if is_stored else _direct(relation, binding))
         )
         binding.memo[key] = known
     return bool(known)
@@ -36,7 +40,38 @@ def _direct(relation: Relation, binding: Binding) -> frozenset[tuple[str, str]]:
     if relation.depends_on is not None:
         return frozenset(key for key in relation.depends_on if key in binding.catalog.relations)
     statement = read_statement(_definition(relation), binding.dialect)
-    return frozenset(scan.relation.key for scan in scans(statement, binding.resolver))
+    return frozenset(scan.relation.key for scan in scans(statement, within(relation, binding).resolver))
+
+
+def _stored(relation: Relation, binding: Binding) -> frozenset[tuple[str, str]]:
+    """Whose values a table of SQLite's full-text and other modules holds.
+
+    Those of the table that it belongs to, or of any that the module's arguments may name (`content='docs'`,
+    `fts5vocab(docs, …)`).
+    """
+    if relation.shadow_of is not None:
+        return frozenset({relation.shadow_of} & binding.catalog.relations.keys())
+    text = (relation.definition or "").lower()
+    return frozenset(
+        other.key
+        for other in binding.catalog.relations.values()
+        if other.key != relation.key and other.shadow_of is None and other.name.lower() in text
+    )
+
+
+def within(view: Relation, binding: Binding) -> Binding:
+    """`binding` as names in a view's definition are looked up: SQLite and DuckDB begin in the view's own schema."""
+    path = binding.catalog.search_path
+    if binding.dialect not in ("sqlite", "duckdb") or view.is_temporary or path[:1] == (view.schema,):
+        return binding
+    key = ("within", view.schema)
+    known = binding.memo.get(key)
+    if known is None:
+        others = path if binding.dialect == "duckdb" else ()
+        catalog = replace(binding.catalog, search_path=(view.schema, *others))
+        known = binding.memo[key] = replace(binding, resolver=Resolver(catalog))
+    assert isinstance(known, Binding)
+    return known
 
 
 def _definition(relation: Relation) -> str:
@@ -74,6 +109,10 @@ def definition(relation: Relation, binding: Binding) -> str:
         StatementRefused: the view's definition cannot be read, or it is a materialized view, whose stored rows hold raw
             values.
     """
+    if relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW):
+        raise StatementRefused(
+            Reason.VIEW, f"{relation.name} stores what sensitive columns hold; give its columns masks of their own."
+        )
     if relation.kind is RelationKind.MATERIALIZED_VIEW:
         raise StatementRefused(
             Reason.VIEW,
