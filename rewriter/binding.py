@@ -31,8 +31,8 @@ class BoundColumn:
     """One column of a protected relation.
 
     `word`: its name in lower case, as `Mentions` compares names. `sql`: its quoted name. `name`: how the policy calls
-    it, and `mask`: its masked expression; both None for a column that is not sensitive. `generation`: the expression of a
-    generated column that reads a masked one, else None.
+    it, and `mask`: its masked expression; both None for a column that is not sensitive. `generation`: the expression of
+    a generated column that reads a masked one, else None.
     """
 
     word: str
@@ -49,8 +49,10 @@ class BoundColumn:
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """A relation with masked columns. `sql`: its full name, `alias`: its bare name, both quoted. `system`: the engine's own
-    columns of a table, which `*` leaves out.
+    """A relation with masked columns.
+
+    `sql`: its full name, `alias`: its bare name, both quoted. `system`: the engine's own columns of a table, which `*`
+    leaves out.
     """
 
     relation: Relation
@@ -115,9 +117,8 @@ def bind(policy: Policy, catalog: Catalog, principal: Principal | None = None) -
     masks = {key: rules for key, rules in _masks_by_relation(policy, catalog, problems).items() if rules}
     _inherit(masks, catalog)
     problems.extend(_unmasked_parents(masks, catalog))
-    protected = {
-        key: _protected(catalog.relations[key], rules, catalog, (principal, problems)) for key, rules in masks.items()
-    }
+    target = _Target(catalog, principal, problems)
+    protected = {key: _protected(catalog.relations[key], rules, target) for key, rules in masks.items()}
     if problems:
         raise PolicyError(tuple(problems))
     return Binding(policy, catalog, Resolver(catalog), protected, principal)
@@ -218,10 +219,18 @@ def _unmasked_parents(masks: dict[tuple[str, str], _Rules], catalog: Catalog) ->
                 )
 
 
-def _protected(
-    relation: Relation, rules: _Rules, catalog: Catalog, context: tuple[Principal | None, list[Problem]]
-) -> Protected:
-    columns = tuple(_bound_columns(relation, rules, catalog, context))
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What the policy is bound to, for whom, and the faults found so far."""
+
+    catalog: Catalog
+    principal: Principal | None
+    problems: list[Problem]
+
+
+def _protected(relation: Relation, rules: _Rules, target: _Target) -> Protected:
+    catalog = target.catalog
+    columns = tuple(_bound_columns(relation, rules, target))
     own = {column.word for column in columns}
     is_bare = catalog.dialect == "sqlite" and not relation.has_rowid
     system = () if is_bare else tuple(name for name in _SYSTEM_COLUMNS[catalog.dialect] if name not in own)
@@ -229,19 +238,15 @@ def _protected(
     return Protected(relation, qualified(relation, catalog), name, columns, system)
 
 
-def _bound_columns(
-    relation: Relation, rules: _Rules, catalog: Catalog, context: tuple[Principal | None, list[Problem]]
-) -> Iterator[BoundColumn]:
-    principal, problems = context
+def _bound_columns(relation: Relation, rules: _Rules, target: _Target) -> Iterator[BoundColumn]:
+    catalog, problems = target.catalog, target.problems
     keys = {*relation.primary_key, *relation.foreign_keys}
     siblings = {column.name: quoted(column.name, catalog.dialect) for column in relation.columns}
     problems.extend(_generated_twice(relation, rules))
     for column in relation.columns:
         sql = siblings[column.name]
         if column.name not in rules:
-            yield BoundColumn(
-                column.name.lower(), sql, generation=_generation(column, rules, catalog.dialect, problems)
-            )
+            yield BoundColumn(column.name.lower(), sql, generation=_generation(column, rules, target))
             continue
         name, mask = rules[column.name]
         if column.name in keys and not isinstance(mask, Hash):
@@ -252,20 +257,22 @@ def _bound_columns(
                 )
             )
         try:
-            text = mask_expression(mask, sql, column.type, catalog.dialect, principal=principal, columns=siblings)
+            text = mask_expression(
+                mask, sql, column.type, catalog.dialect, principal=target.principal, columns=siblings
+            )
         except PolicyError as error:
             problems.extend(Problem(message=f"{name}: {p.message}", hint=p.hint) for p in error.problems)
             text = "NULL"
         yield BoundColumn(column.name.lower(), sql, name, text)
 
 
-def _generation(column: Column, rules: _Rules, dialect: Dialect, problems: list[Problem]) -> str | None:
-    """The expression of a generated column where it may read a masked one; its own type may differ, so it is cast back."""
+def _generation(column: Column, rules: _Rules, target: _Target) -> str | None:
+    """The expression of a generated column where it may read a masked one, cast to the column's own type."""
     if column.generation is None:
         return None
     if not column.generation:
         table = next(iter(rules.values()))[0].table
-        problems.append(
+        target.problems.append(
             Problem(
                 message=f"{table}.{column.name} is generated from columns that the database does not tell",
                 hint="Give it a mask of its own.",
@@ -274,6 +281,7 @@ def _generation(column: Column, rules: _Rules, dialect: Dialect, problems: list[
     text = column.generation.lower()
     if not any(name.lower() in text for name in rules):
         return None
+    dialect = target.catalog.dialect
     is_cast = dialect in ("postgresql", "duckdb") or (dialect == "sqlite" and column.type.sql)
     return f"CAST(({column.generation}) AS {column.type.sql})" if is_cast else f"({column.generation})"
 

@@ -78,7 +78,7 @@ class Rewritten:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A scan of a protected relation: the SELECT that replaces its name where something is masked, and what is read of it.
+    """A scan of a protected relation, the SELECT that replaces its name where something is masked, and what it reads.
 
     `columns`: None for a view without masks of its own.
     """
@@ -128,7 +128,7 @@ class _Plan:
         return frozenset().union(*(target.revealed for target in self.targets))
 
 
-def rewrite(
+def rewrite(  # noqa: PLR0913 -- the public function of the core: each argument is named at the call
     sql: str,
     *,
     dialect: Dialect,
@@ -321,7 +321,8 @@ def _masked_view(relation: Relation, binding: Binding, revealed: frozenset[Colum
     key = ("view", relation.key, revealed)
     known = binding.memo.get(key)
     if known is None:
-        known = binding.memo[key] = _definition_masked(definition(relation, binding), within(relation, binding), revealed)
+        inner = within(relation, binding)
+        known = binding.memo[key] = _definition_masked(definition(relation, binding), inner, revealed)
     assert isinstance(known, _MaskedView)
     return known
 

@@ -1,7 +1,7 @@
 """References to the whole row of a table on PostgreSQL, where they have the type that bears the table's name.
 
-A derived table has no such type: `SELECT c FROM (…) AS c` would give a `record`, which drivers read otherwise. Cast to the
-table's type it is what it was.
+A derived table has no such type: `SELECT c FROM (…) AS c` would give a `record`, which drivers read otherwise. Cast to
+the table's type it is what it was.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,8 +35,10 @@ def whole_row_edits(statement: Statement, changed: Iterable[Scan]) -> Iterator[E
 
 
 def _cast(statement: Statement, scan: Scan, row: str) -> str:
-    """The row as the table's type. Where an outer join may have no row, the cast would make one of NULLs; the CASE keeps
-    both the NULL and the name of the output column.
+    """The row as the table's type.
+
+    Where an outer join may have no row, the cast would make one of NULLs; the CASE keeps both the NULL and the name of
+    the output column.
     """
     cast = f"{row}::{statement.written('.'.join(quoted(part, statement.dialect) for part in scan.relation.key))}"
     query = scan.node.find_ancestor(exp.Select)

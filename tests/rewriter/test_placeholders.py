@@ -10,7 +10,7 @@ from rewriter.placeholders import MAX_CHARACTERS, parseable
 
 
 @pytest.mark.parametrize(
-    ("dialect", "is_doubled", "sql", "text"),
+    "case",
     [
         ("postgresql", True, "a = %(id_1)s::INT AND b %% 2", "a = ?       ::INT AND b %  2"),
         ("postgresql", True, "LIKE 'x%%' -- 50%%", "LIKE 'x%%'        "),
@@ -26,15 +26,14 @@ from rewriter.placeholders import MAX_CHARACTERS, parseable
         ("duckdb", False, "a = $1 AND b = ?", "a = ?  AND b = ?"),
     ],
 )
-def test_placeholders_and_comments_become_blanks_in_place(
-    dialect: Dialect, is_doubled: bool, sql: str, text: str
-) -> None:  # noqa: FBT001
+def test_placeholders_and_comments_become_blanks_in_place(case: tuple[Dialect, bool, str, str]) -> None:
     """What the parser must not see is blanked; everything else keeps its place."""
+    dialect, is_doubled, sql, text = case
     assert parseable(sql, dialect, is_percent_doubled=is_doubled).text == text
 
 
 @pytest.mark.parametrize(
-    ("dialect", "is_doubled", "sql"),
+    "case",
     [
         ("postgresql", True, "'50%'"),
         ("postgresql", True, "'%(x)s'"),
@@ -53,8 +52,9 @@ def test_placeholders_and_comments_become_blanks_in_place(
         ("sqlite", False, "a \\ b"),
     ],
 )
-def test_what_can_be_read_in_two_ways_is_refused(dialect: Dialect, is_doubled: bool, sql: str) -> None:  # noqa: FBT001
+def test_what_can_be_read_in_two_ways_is_refused(case: tuple[Dialect, bool, str]) -> None:
     """Ambiguous forms do not pass."""
+    dialect, is_doubled, sql = case
     with pytest.raises(StatementRefused) as caught:
         parseable(sql, dialect, is_percent_doubled=is_doubled)
     assert caught.value.reason is Reason.LEXICAL
@@ -72,7 +72,7 @@ def test_too_long_a_statement_is_refused() -> None:
     st.sampled_from(["postgresql", "mysql", "sqlite", "duckdb"]),
     st.booleans(),
 )
-def test_any_text_keeps_its_length_or_is_refused(sql: str, dialect: Dialect, is_doubled: bool) -> None:  # noqa: FBT001
+def test_any_text_keeps_its_length_or_is_refused(sql: str, dialect: Dialect, is_doubled: bool) -> None:  # noqa: FBT001 -- drawn by Hypothesis
     """Positions in the parseable text are positions in the original."""
     try:
         read = parseable(sql, dialect, is_percent_doubled=is_doubled)
