@@ -63,7 +63,8 @@ _OWN_POLICY: dict[Dialect, str] = {
 }
 
 _TABLES = """
-CREATE TABLE customers (id int PRIMARY KEY, name varchar(50), email varchar(100), ssn varchar(11), phone varchar(20), born date,
+CREATE TABLE customers (id int PRIMARY KEY, name varchar(50), email varchar(100), ssn varchar(11),
+  phone varchar(20), born date,
   created timestamp, salary decimal(10,2), score int, city varchar(30), active boolean);
 CREATE TABLE customers2 (id int PRIMARY KEY, email varchar(100), ssn varchar(11), score int);
 CREATE TABLE employees (id int PRIMARY KEY, manager_id int, name varchar(50), email varchar(100));
@@ -78,8 +79,10 @@ CREATE VIEW mails_per_city AS SELECT city, email, count(*) AS n FROM customers G
 """
 _OWN_TABLES: dict[Dialect, str] = {
     "postgresql": """
-CREATE TABLE generated_mails (id int PRIMARY KEY, email text, domain varchar(60) GENERATED ALWAYS AS (split_part(email, '@', 2)) STORED, city text);
-INSERT INTO generated_mails (id, email, city) VALUES (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
+CREATE TABLE generated_mails (id int PRIMARY KEY, email text,
+  domain varchar(60) GENERATED ALWAYS AS (split_part(email, '@', 2)) STORED, city text);
+INSERT INTO generated_mails (id, email, city) VALUES
+  (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
 CREATE TABLE events (id int, kind text, secret text) PARTITION BY LIST (kind);
 CREATE TABLE events_a PARTITION OF events FOR VALUES IN ('a');
 CREATE TABLE events_b PARTITION OF events FOR VALUES IN ('b');
@@ -100,22 +103,28 @@ INSERT INTO things VALUES (1, 'sad', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"
   (2, NULL, NULL, NULL, NULL);
 """,
     "mysql": """
-CREATE TABLE generated_mails (id int PRIMARY KEY, email varchar(60), domain varchar(60) GENERATED ALWAYS AS (substring_index(email, '@', -1)) STORED, city text);
-INSERT INTO generated_mails (id, email, city) VALUES (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
+CREATE TABLE generated_mails (id int PRIMARY KEY, email varchar(60),
+  domain varchar(60) GENERATED ALWAYS AS (substring_index(email, '@', -1)) STORED, city text);
+INSERT INTO generated_mails (id, email, city) VALUES
+  (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
 CREATE TABLE things (id int PRIMARY KEY, mood enum('sad','happy'), payload text, flag tinyint(1));
 INSERT INTO things VALUES (1, 'sad', '{"a": 1}', 1), (2, NULL, NULL, NULL);
 """,
     "sqlite": """
-CREATE TABLE generated_mails (id int PRIMARY KEY, email text, domain text GENERATED ALWAYS AS (substr(email, instr(email, '@'))) STORED, city text);
-INSERT INTO generated_mails (id, email, city) VALUES (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
+CREATE TABLE generated_mails (id int PRIMARY KEY, email text,
+  domain text GENERATED ALWAYS AS (substr(email, instr(email, '@'))) STORED, city text);
+INSERT INTO generated_mails (id, email, city) VALUES
+  (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
 CREATE TABLE codes (code text);
 INSERT INTO codes VALUES ('alpha'), ('beta');
 CREATE TABLE things (id integer PRIMARY KEY, handle text COLLATE NOCASE);
 INSERT INTO things VALUES (1, 'AbcDef'), (2, 'xyzzy'), (3, NULL);
 """,
     "duckdb": """
-CREATE TABLE generated_mails (id int PRIMARY KEY, email text, domain text GENERATED ALWAYS AS (split_part(email, '@', 2)), city text);
-INSERT INTO generated_mails (id, email, city) VALUES (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
+CREATE TABLE generated_mails (id int PRIMARY KEY, email text,
+  domain text GENERATED ALWAYS AS (split_part(email, '@', 2)), city text);
+INSERT INTO generated_mails (id, email, city) VALUES
+  (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
 """,
 }
 
