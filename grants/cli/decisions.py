@@ -11,6 +11,7 @@ from grants.cli.documents import request_document
 from grants.cli.moments import duration as parsed_duration
 from grants.cli.rendering import print_json, print_lines
 from grants.cli.settings import Settings, with_settings
+from grants.cli.shown_statements import is_shown_truly
 from grants.desk import Docket, Office, Unreadable
 from grants.errors import SignatureError
 from grants.records import State
@@ -45,6 +46,7 @@ def approve(
         before = office.docket(full_id(office, identifier))
         if isinstance(before, Unreadable):
             raise SignatureError(f"{before.id} cannot be trusted: {before.problem}")
+        _check_statement(before)
         is_asked = is_terminal() and not (is_sure or settings.as_json)
         if is_asked:
             _print_before(before, office)
@@ -57,6 +59,14 @@ def approve(
         if not is_asked:
             _print_before(before, office)
         _print_approved(settings, after, office, by=desk.principal)
+
+
+def _check_statement(docket: Docket) -> None:
+    scope = docket.request.statement
+    if scope is not None and not is_shown_truly(scope):
+        raise SignatureError(
+            f"{docket.id} shows another statement than the one that it is bound to: its author made it by hand. Deny it"
+        )
 
 
 def is_terminal() -> bool:

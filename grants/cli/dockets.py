@@ -6,6 +6,7 @@ from datetime import datetime
 from grants.cli.approvers import progress
 from grants.cli.exits import CommandError, ExitCode
 from grants.cli.rendering import distance, print_facts, print_table, shown_instant
+from grants.cli.shown_statements import is_shown_truly
 from grants.desk import Docket, Office, Unreadable
 from grants.errors import UnknownRequest
 from grants.records import Approval, Decision, Denial, State, StatementScope
@@ -117,7 +118,10 @@ def print_docket(docket: Docket, policy: Policy, *, now: datetime) -> None:
 
 
 def _statement(scope: StatementScope | None) -> str:
-    return f"{scope.text}\n({_VALUES[scope.literals]})" if scope else ""
+    if scope is None:
+        return ""
+    note = _VALUES[scope.literals] if is_shown_truly(scope) else "NOT the statement that the request is bound to"
+    return f"{scope.text}\n({note})"
 
 
 def _decision(decision: Decision) -> str:

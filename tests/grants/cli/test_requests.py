@@ -4,13 +4,17 @@ import json
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import redis
 from sqlalchemy import text
 
+from grants import Ask, Grants, SigningKey, StatementScope, load_key
+from masking import Fingerprint, Policy
+from rewriter.statement import fingerprint, read_statement
 from tests.grants.cli.conftest import Shell, application
 
 RAW, MASKED = "ada@lovelace.example", "a***@***.example"
@@ -301,3 +305,31 @@ def test_option_wins_over_variable(shell: Shell) -> None:
     shell.asked()
     assert shell.ok("requests", "--env", "staging") == "No requests in staging.\n"
     assert "is no environment" in shell.fails(2, "requests", "--env", "a b")
+
+
+def test_a_statement_is_approved_as_it_is_shown(shell: Shell, policy_and_keys: tuple[Policy, SigningKey]) -> None:
+    """A harmless text over another statement's fingerprint is told from the true one, and is not approved."""
+    policy, key = policy_and_keys
+    true = "SELECT email FROM customers WHERE born > DATE ? AND name = ?"
+    for shown, is_true in ((true, True), ("SELECT count ( * ) FROM customers", False)):
+        scope = StatementScope(fingerprint=fingerprint_of(true), literals="free", text=shown)
+        ask = Ask(scopes=("customers.email",), reason="OPS-7", duration=timedelta(minutes=5), statement=scope)
+        with closing(Grants.connect(shell.variables["UNMASK_REDIS_URL"])) as grants:
+            identifier = grants.desk(policy=policy, environment="prod", key=key).request(ask).id
+        assert ("NOT the statement" in shell.ok("requests", identifier, by="bo")) is not is_true
+        if is_true:
+            assert "Approved" in shell.ok("approve", identifier, by="bo")
+        else:
+            assert "another statement" in shell.fails(1, "approve", identifier, by="bo")
+            assert "Denied" in shell.ok("deny", identifier, "--reason", "made by hand", by="bo")
+
+
+def fingerprint_of(text: str) -> Fingerprint:
+    """What the hook calls a statement, before its values are left out."""
+    return fingerprint(read_statement(text.replace("DATE ?", "DATE '2020-01-01'"), "postgresql"))
+
+
+@pytest.fixture
+def policy_and_keys(shell: Shell) -> tuple[Policy, SigningKey]:
+    """The shell's policy, and ana's key."""
+    return Policy.load(shell.variables["UNMASK_POLICY"]), load_key(shell.folder / "ana")
