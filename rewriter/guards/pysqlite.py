@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from masking import SessionSecret
+from rewriter.functions.sqlite import REGISTERED_BY_SQLALCHEMY
 from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
 from rewriter.prepared import Safe
 
@@ -31,6 +32,29 @@ class GuardedCursor(sqlite3.Cursor):
         self.gate.allow_raw("executescript")
         self.gate.transaction_ended(self.connection)
         return super().executescript(sql_script)
+
+
+_COLLATIONS = frozenset({"binary", "nocase", "rtrim"})
+
+
+def check_registration(connection: sqlite3.Connection, gate: Gate, name: str) -> None:
+    """A function or collation under a name that masks use would be handed the raw values.
+
+    Raises:
+        StatementRefused: the engine itself or the policy's masks have one of that name.
+    """
+    word = name.lower()
+    is_own = word in _COLLATIONS or word.startswith("unmask_")
+    if word not in REGISTERED_BY_SQLALCHEMY and (is_own or word in _built_in(connection)):
+        gate.allow_raw(f"registering {name}")
+
+
+def _built_in(connection: sqlite3.Connection) -> frozenset[str]:
+    cursor = sqlite3.Cursor(connection)
+    cursor.row_factory = None
+    names = frozenset(name for (name,) in cursor.execute("SELECT name FROM pragma_function_list WHERE builtin"))
+    cursor.close()
+    return names
 
 
 def _admitted(cursor: GuardedCursor, sql: object) -> Safe:
@@ -97,6 +121,22 @@ class GuardedConnection(sqlite3.Connection):
         self.gate.allow_raw("blobopen")
         return super().blobopen(*args, **kwargs)
 
+    def create_function(self, name: str, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        check_registration(self, self.gate, name)
+        super().create_function(name, *args, **kwargs)
+
+    def create_aggregate(self, name: str, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        check_registration(self, self.gate, name)
+        super().create_aggregate(name, *args, **kwargs)
+
+    def create_window_function(self, name: str, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        check_registration(self, self.gate, name)
+        super().create_window_function(name, *args, **kwargs)
+
+    def create_collation(self, name: str, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        check_registration(self, self.gate, name)
+        super().create_collation(name, *args, **kwargs)
+
     def enable_load_extension(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
         self.gate.allow_raw("enable_load_extension")
         super().enable_load_extension(*args, **kwargs)
@@ -137,7 +177,8 @@ def _unguarded(connection: Any) -> Iterator[RawCursor]:
 
 def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
     for secret in secrets:
-        _raw(connection).create_function(secret.name, 1, secret.function, deterministic=True)
+        # The driver's own method: a guarded connection lets nobody else register such a name.
+        sqlite3.Connection.create_function(_raw(connection), secret.name, 1, secret.function, deterministic=True)
 
 
 _TELLING = ("SQLITE_CONSTRAINT_TRIGGER", "SQLITE_CONSTRAINT_FUNCTION", "SQLITE_CONSTRAINT_VTAB")

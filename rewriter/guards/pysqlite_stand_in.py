@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any, Self
 
 from rewriter.guards.gate import Gate
-from rewriter.guards.pysqlite import GuardedCursor
+from rewriter.guards.pysqlite import GuardedCursor, check_registration
 
 _WAYS_AROUND = frozenset(
     {"backup", "iterdump", "serialize", "deserialize", "blobopen", "enable_load_extension", "load_extension"}
 )
+_REGISTRATIONS = frozenset({"create_function", "create_aggregate", "create_window_function", "create_collation"})
 _OWN = frozenset({"unmask_raw", "unmask_gate", "unmask_state"})
 
 
@@ -28,7 +29,13 @@ class StandIn:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.unmask_raw, name)
+        if name in _REGISTRATIONS:
+            return partial(self._register, method)
         return partial(self._go_around, name, method) if name in _WAYS_AROUND else method
+
+    def _register(self, method: Callable[..., Any], name: str, *args: Any, **kwargs: Any) -> Any:
+        check_registration(self.unmask_raw, self.unmask_gate, name)
+        return method(name, *args, **kwargs)
 
     def _go_around(self, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.unmask_gate.allow_raw(name)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from masking import Policy, PolicyError, session_secrets
 from masking.types import Dialect
-from rewriter import RewriteError, install
+from rewriter import RewriteError, StatementRefused, install
 from tests.rewriter.hooked import DRIVERS, is_raw, open_shop, shop_url
 
 
@@ -244,3 +244,19 @@ def test_placeholders_are_never_sent_as_sql(
     with suppress(Exception):
         connection.close()
     shop.engine.dispose()
+
+
+@pytest.mark.parametrize("pooled", [True, False], ids=["before install", "after install"])
+@pytest.mark.parametrize("name", ["substr", "SUBSTR", "length", "typeof", "unmask_0123"])
+def test_masks_call_no_function_of_the_applications(*, pooled: bool, name: str) -> None:
+    """On SQLite, a function registered under a name that masks use would be handed the raw value."""
+    engine = create_engine("sqlite://")
+    if pooled:
+        engine.connect().close()
+    install(engine, policy=Policy.parse("{}"))
+    connection = engine.raw_connection()
+    with pytest.raises(StatementRefused):
+        connection.driver_connection.create_function(name, -1, lambda *values: values[0])  # type: ignore[union-attr] # it is there
+    connection.driver_connection.create_function("twice", 1, lambda value: 2 * value)  # type: ignore[union-attr] # as above
+    connection.close()
+    engine.dispose()
