@@ -50,11 +50,9 @@ def check_registration(connection: sqlite3.Connection, gate: Gate, name: str) ->
 
 
 def _built_in(connection: sqlite3.Connection) -> frozenset[str]:
-    cursor = sqlite3.Cursor(connection)
-    cursor.row_factory = None
-    names = frozenset(name for (name,) in cursor.execute("SELECT name FROM pragma_function_list WHERE builtin"))
-    cursor.close()
-    return names
+    with _unguarded(connection) as cursor:
+        cursor.execute("SELECT name FROM pragma_function_list WHERE builtin")
+        return frozenset(name for (name,) in cursor.fetchall())
 
 
 def _admitted(cursor: GuardedCursor, sql: object) -> Safe:

@@ -255,6 +255,7 @@ def test_masks_call_no_function_of_the_applications(*, pooled: bool, name: str) 
         engine.connect().close()
     install(engine, policy=Policy.parse("{}"))
     connection = engine.raw_connection()
+    connection.driver_connection.text_factory = bytes  # type: ignore[union-attr] # it is there
     with pytest.raises(StatementRefused):
         connection.driver_connection.create_function(name, -1, lambda *values: values[0])  # type: ignore[union-attr] # it is there
     connection.driver_connection.create_function("twice", 1, lambda value: 2 * value)  # type: ignore[union-attr] # as above
