@@ -6,7 +6,7 @@ keeps its place in the tree. What is dropped holds no query; names in it still c
 from the tokens.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -16,12 +16,14 @@ Tokens = list[Token]
 Rule = Callable[[Sequence[Token]], Tokens]
 
 
-def simplified(tokens: Sequence[Token], dialect: Dialect) -> Tokens:
-    """`tokens` as the parser may understand them."""
+def simplified(tokens: Sequence[Token], dialect: Dialect) -> Iterator[Tokens]:
+    """`tokens` as the parser may understand them, with ever more rules applied."""
     result = list(tokens)
     for rule in _RULES[dialect]:
-        result = rule(result)
-    return result
+        changed = rule(result)
+        if [(token.token_type, token.text) for token in changed] != [(t.token_type, t.text) for t in result]:
+            result = changed
+            yield list(result)
 
 
 def _as(token: Token, kind: TokenType, text: str) -> Token:
@@ -225,7 +227,9 @@ def _without_typed_literals(tokens: Sequence[Token]) -> Tokens:
     return result
 
 
-_BEFORE_TEXT = frozenset("escape uescape zone like ilike to using similar as date time timestamp interval".split())
+_BEFORE_TEXT = frozenset(
+    "escape uescape placing zone like ilike to using similar as date time timestamp interval".split()
+)
 
 
 def _match_in_brackets(tokens: Sequence[Token]) -> Tokens:
@@ -260,8 +264,10 @@ def _without_group_order(tokens: Sequence[Token]) -> Tokens:
         )
         if word == "default" and _is(tokens, index + 1, TokenType.L_PAREN):
             result.append(_as(token, TokenType.VAR, "call_default"))
-        elif (is_grouping and word in ("asc", "desc")) or (word == "rows" and _word(tokens, index + 1) == "examined") or word == "examined":
-            continue
+        elif is_grouping and word in ("asc", "desc"):
+            is_grouping = True
+        elif "examined" in (word, _word(tokens, index + 1) if word == "rows" else ""):
+            is_grouping = False
         elif word not in _SELECT_WORDS or not result or _word(result, len(result) - 1) not in ("select", "distinct"):
             result.append(token)
     return result

@@ -12,6 +12,7 @@ from sqlglot.tokenizer_core import TokenType
 from rewriter.duckdb_names import printed
 from rewriter.edits import Edit
 from rewriter.scans import Scan, end_position
+from rewriter.schema import RelationKind
 from rewriter.statement import Statement
 
 _ENDS = frozenset("from where group having order limit union intersect except into".split())
@@ -35,7 +36,8 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iter
     places = [edit.start for edit in edits]
     if statement.dialect == "postgresql" or not places:
         return
-    declared = {column.name for scan in scanned for column in scan.relation.columns}
+    tables = (scan.relation for scan in scanned if scan.relation.kind is not RelationKind.VIEW)
+    declared = {column.name for table in tables for column in table.columns}
     folded = {name.lower() for name in declared}
     assert statement.tree is not None
     named = {end_position(alias.args["alias"]) for alias in statement.nodes(exp.Alias) if alias.args.get("alias")}

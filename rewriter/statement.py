@@ -7,6 +7,7 @@ The tree is sqlglot's, read only; positions in it index the original text. What 
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -166,10 +167,10 @@ def _trees(text: str, tokens: tuple[Token, ...], dialect: Dialect) -> list[exp.E
     try:
         return grammar.parser().parse(list(tokens), text)
     except ParseError:
-        simpler = simplified(tokens, dialect)
-        if simpler == list(tokens):
-            raise
-        return grammar.parser().parse(simpler, text)
+        for simpler in simplified(tokens, dialect):
+            with suppress(ParseError):
+                return grammar.parser().parse(simpler, text)
+        raise
 
 
 def _unparseable() -> StatementRefused:

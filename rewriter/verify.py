@@ -97,11 +97,13 @@ def _check(statement: Statement, binding: Binding, revealed: frozenset[ColumnNam
 
 def _check_bracketed(table: exp.Expr, protected: Protected, revealed: frozenset[ColumnName]) -> None:
     """The alias of a join in brackets reads every column of every table in it."""
-    above = table.parent
+    inner, above = table, table.parent
     while above is not None and not isinstance(above, exp.Select | exp.SetOperation):
-        if isinstance(above, exp.Subquery) and above.alias and _masked_words(protected, revealed):
+        # What a bracketed query is joined with stands under it in the tree, but not in its brackets.
+        is_inside = isinstance(above, exp.Subquery) and inner.arg_key != "joins"
+        if is_inside and above.alias and _masked_words(protected, revealed):
             raise _left_raw(protected)
-        above = above.parent
+        inner, above = above, above.parent
 
 
 def _left_raw(protected: Protected) -> LeakError:
