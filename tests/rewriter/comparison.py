@@ -1,5 +1,6 @@
 """What a statement gives through the rewriter, held against the masked copy and against the twin."""
 
+import re
 import threading
 from collections import Counter
 from contextlib import closing
@@ -9,7 +10,6 @@ from typing import Any
 
 import pymysql
 
-from rewriter.binding import Binding
 from rewriter.errors import RewriteError
 from rewriter.rewrite import rewrite_bound
 from tests.rewriter.replica import Replica
@@ -66,18 +66,16 @@ def compared(replica: Replica, sql: str) -> Finding:
     if wanted.error is not None and "interrupt" in wanted.message.lower():
         return Finding(Verdict.SLOW)
     try:
-        ours = _answer(replica.raw, _rewritten(sql, replica.binding))
-        theirs = _answer(replica.twin, _rewritten(_in(replica, sql, "twin"), replica.twin_binding))
+        rewritten = rewrite_bound(sql, replica.binding).sql
+        mirrored = rewritten
+        if replica.dialect == "mysql":
+            mirrored = rewrite_bound(_in(replica, sql, "twin"), replica.twin_binding).sql
     except RewriteError as error:
         verdict = Verdict.INVALID if wanted.error is not None else Verdict.REFUSED
         return Finding(verdict, f"{type(error).__name__}: {error}")
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is a finding
         return Finding(Verdict.CRASHED, repr(error))
-    return _judged(wanted, ours, theirs)
-
-
-def _rewritten(sql: str, binding: Binding) -> str:
-    return rewrite_bound(sql, binding).sql
+    return _judged(wanted, _answer(replica.raw, rewritten), _answer(replica.twin, mirrored))
 
 
 def _in(replica: Replica, sql: str, which: str) -> str:
@@ -110,10 +108,14 @@ def _answer(connection: Any, sql: str) -> _Answer:
         with closing(connection.cursor()) as cursor:
             cursor.execute(sql)
             described = cursor.description or ()
-            names, types = zip(*((_name(connection, column[0]), _type(connection, column[1])) for column in described), strict=True)
+            names, types = zip(
+                *((_name(connection, column[0]), _type(connection, column[1])) for column in described), strict=True
+            )
             return _Answer(names, types, tuple(tuple(row) for row in cursor.fetchall()))
     except Exception as error:  # noqa: BLE001 -- four drivers, each with errors of its own
-        code = getattr(error, "sqlstate", None) or (error.args[:1] if type(error).__module__.startswith("pymysql") else "")
+        code = getattr(error, "sqlstate", None) or (
+            error.args[:1] if type(error).__module__.startswith("pymysql") else ""
+        )
         return _Answer(error=f"{type(error).__name__} {code}", message=str(error))
     finally:
         if stop is not None:
@@ -121,8 +123,8 @@ def _answer(connection: Any, sql: str) -> _Answer:
 
 
 def _name(connection: Any, name: str) -> str:
-    """A column's name; on MySQL an expression may name its own database."""
-    return name.replace(connection.db.decode(), "") if isinstance(connection, pymysql.Connection) else name
+    """A column's name; on MySQL an expression may name its own database, and is cut."""
+    return re.sub(r"_(raw|copy|twin)\b", "", name)[:200] if isinstance(connection, pymysql.Connection) else name
 
 
 _INTEGERS, _TEXTS = frozenset({1, 2, 3, 8, 9}), frozenset({247, 249, 250, 251, 252, 253, 254})
@@ -131,7 +133,7 @@ _INTEGERS, _TEXTS = frozenset({1, 2, 3, 8, 9}), frozenset({247, 249, 250, 251, 2
 def _type(connection: Any, code: object) -> object:
     """A column's type as the driver reports it; numbers of user-made types differ between databases.
 
-    MySQL casts to no narrower type than `bigint` and knows no cast to `enum` or `text`: what is masked has another width.
+    MySQL casts to no narrower type than `bigint` and knows no cast to `enum` or `text`: masks have another width.
     """
     if isinstance(connection, pymysql.Connection):
         return "integer" if code in _INTEGERS else "text" if code in _TEXTS else code

@@ -99,11 +99,12 @@ class Generator:
         return Query(f" {self.chance.one(words)} ".join(texts) + self._order(len(wanted)), first.columns)
 
     def _member(self, sql: str) -> str:
-        """A side of a set operation; only SQLite has no brackets there."""
-        if not self.chance.is_for("sqlite"):
+        """A side of a set operation; SQLite has no brackets there, MariaDB no WITH in them."""
+        if not self.chance.is_for("sqlite", "mysql"):
             return f"({sql})"
         is_compound = re.search(r"\b(ORDER|LIMIT|WITH|UNION|INTERSECT|EXCEPT)\b", sql)
-        return f"SELECT * FROM ({sql})" if is_compound else sql
+        name = self.chance.table(self.chance.fresh())
+        return f"SELECT * FROM ({sql}) AS {name}" if is_compound else sql
 
     def _whole_table(self) -> Query:
         relation = self.tables.relation()

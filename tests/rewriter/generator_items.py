@@ -36,7 +36,10 @@ class Items:
         """Items of `kinds`, or of any."""
         if kinds is not None:
             return [self._term(kind, scope, is_named=True) for kind in kinds]
-        return [self._any(scope) for _ in range(self.chance.random.choice((1, 1, 2, 2, 3, 4)))]
+        items = [self._any(scope) for _ in range(self.chance.random.choice((1, 1, 2, 2, 3, 4)))]
+        # A star of all tables may only come first on MySQL, and only once.
+        stars = [item for item in items if item.text == "*"] if self.chance.is_for("mysql") else []
+        return stars[:1] + [item for item in items if item not in stars]
 
     def _any(self, scope: Scope) -> Item:
         choice = self.chance.random.random()
@@ -99,7 +102,17 @@ class Items:
         forms = [spoken, f"{spoken}::text", f"({spoken}).{column}", f"{spoken} IS NULL", f"count({spoken}) OVER ()"]
         if self.chance.is_for("postgresql"):
             forms += [f"to_jsonb({spoken})", f"row_to_json({spoken})", f"({spoken}).*", f"ROW({spoken}.*)"]
-            forms += [f"pg_typeof({spoken})::text", f"{spoken} = {spoken}", f"({spoken} IS NOT NULL)", f"num_nulls({spoken})"]
+            forms += [
+                f"pg_typeof({spoken})::text",
+                f"{spoken} = {spoken}",
+                f"({spoken} IS NOT NULL)",
+                f"num_nulls({spoken})",
+            ]
         else:
-            forms += [f"unnest({spoken})", f"struct_extract({spoken}, '{column}')", f"to_json({spoken})", f"{spoken}.{column}"]
+            forms += [
+                f"unnest({spoken})",
+                f"struct_extract({spoken}, '{column}')",
+                f"to_json({spoken})",
+                f"{spoken}.{column}",
+            ]
         return Item(self.chance.one(forms), (), is_star=True)

@@ -33,7 +33,9 @@ class Scalars:
             return self.windowed(kind, scope, depth - 1)
         if scope.grouped is not None and choice < 0.75:
             return self.aggregate(kind, scope, depth)
-        return self._filled(self.chance.one(terms(kind, self.chance.dialect)), replace(scope, is_windowed=False), depth - 1)
+        return self._filled(
+            self.chance.one(terms(kind, self.chance.dialect)), replace(scope, is_windowed=False), depth - 1
+        )
 
     def windowed(self, kind: Kind, scope: Scope, depth: int = 1) -> str:
         """A window call."""
@@ -48,7 +50,11 @@ class Scalars:
         """A column or a literal; a predicate is a comparison of such."""
         if kind == "bool" and self.chance.is_drawn(0.8):
             return self._filled(self.chance.one(terms("bool", self.chance.dialect)), scope, 0)
-        found = [text for text, known in scope.grouped if known == kind] if scope.grouped is not None else list(self._columns(kind, scope))
+        found = (
+            [text for text, known in scope.grouped if known == kind]
+            if scope.grouped is not None
+            else list(self._columns(kind, scope))
+        )
         if found and self.chance.is_drawn(0.85):
             return self.chance.one(found)
         if scope.grouped is not None and self.chance.is_drawn(0.5):
@@ -132,6 +138,8 @@ class Scalars:
             return f"{negated}EXISTS ({self.query(depth, around, None).sql})"
         inner = self.chance.random.choice(("text", "int", "date"))
         left, sql = self.leaf(inner, scope), self.query(depth, around, (inner,)).sql
+        if self.chance.is_for("mysql") and "LIMIT" in sql:
+            sql = f"SELECT * FROM ({sql}) AS {self.chance.table(self.chance.fresh())}"
         if choice < 0.75 or self.chance.is_for("sqlite"):
             return f"{left} {negated}IN ({sql})"
         if choice < 0.85:
@@ -149,6 +157,10 @@ class Scalars:
         aggregate = "count" if kind == "int" and self.chance.is_drawn(0.3) else "max" if kind != "bool" else "bool_or"
         if self.chance.is_for("mysql", "sqlite") and aggregate == "bool_or":
             aggregate = "max"
-        where = f" WHERE {self.term('bool', Scope(sources=(source,), outer=around), 1)}" if self.chance.is_drawn(0.6) else ""
+        where = (
+            f" WHERE {self.term('bool', Scope(sources=(source,), outer=around), 1)}"
+            if self.chance.is_drawn(0.6)
+            else ""
+        )
         named = self.chance.one((f" AS {column}", ""))
         return f"SELECT {aggregate}({text}){named} FROM ({inside.sql}) AS {spoken}{where}"

@@ -35,10 +35,17 @@ class Source:
     key: tuple[str, ...] | None = None
 
 
-def _relation(name: str, columns: str, key: str | None = "id", schema: str = "") -> Relation:
+def _relation(name: str, columns: str, key: str | None = "id", *, schema: str = "") -> Relation:
     """From `name kind, name kind`."""
     pairs = (pair.split(" ") for pair in columns.split(", "))
-    kinds: dict[str, Kind] = {"text": "text", "int": "int", "num": "num", "date": "date", "stamp": "stamp", "bool": "bool"}
+    kinds: dict[str, Kind] = {
+        "text": "text",
+        "int": "int",
+        "num": "num",
+        "date": "date",
+        "stamp": "stamp",
+        "bool": "bool",
+    }
     named = tuple(Column(name.replace("_of_", " "), kinds[kind]) for name, kind in pairs)
     return Relation(name, named, (key,) if key else None, schema)
 
@@ -46,7 +53,8 @@ def _relation(name: str, columns: str, key: str | None = "id", schema: str = "")
 _COMMON = (
     _relation(
         "customers",
-        "id int, name text, email text, ssn text, phone text, born date, created stamp, salary num, score int, city text, active bool",
+        "id int, name text, email text, ssn text, phone text, born date, created stamp, salary num, score int, "
+        "city text, active bool",
     ),
     _relation("customers2", "id int, email text, ssn text, score int"),
     _relation("employees", "id int, manager_id int, name text, email text"),
@@ -93,9 +101,9 @@ def relations(dialect: Dialect) -> tuple[Relation, ...]:
 class Scope:
     """What terms at one place may refer to.
 
-    `merged`: columns that a join made one of two. `outer`: sources of the queries around. `grouped`: the terms that are the same within a
-    group, None outside grouped queries. `is_windowed`: whether window calls may stand here. `depth`: how deep the
-    queries below may nest.
+    `merged`: columns that a join made one of two. `outer`: sources of the queries around. `grouped`: the terms that are
+    the same within a group, None outside grouped queries. `is_windowed`: whether window calls may stand here. `depth`:
+    how deep the queries below may nest.
     """
 
     sources: tuple[Source, ...] = ()
@@ -120,7 +128,7 @@ class Query:
 
 @dataclass(slots=True)
 class Chance:
-    """Decides everything that is left open, from one source of chance; writes names as its engine takes them for the same."""
+    """Decides everything that is left open, from one source of chance; writes names as its engine may take them."""
 
     random: Random
     dialect: Dialect

@@ -1,6 +1,6 @@
 """FROM clauses of generated statements: tables, views, derived tables, functions, and joins of every kind."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tests.rewriter.generator_scalars import Queries, Scalars
 from tests.rewriter.generator_sources import Chance, Column, Relation, Scope, Source, relations
@@ -15,13 +15,17 @@ class Tables:
     chance: Chance
     scalars: Scalars
     query: Queries
+    _spoken: list[str] = field(default_factory=list)
 
     def clause(self, depth: int, outer: tuple[Source, ...]) -> tuple[Scope, str]:
         """` FROM …`, and what may be said over it."""
+        around = list(self._spoken)
+        self._spoken.clear()
         source, text = self._item(depth)
         scope = Scope(sources=(source,), outer=outer, depth=depth)
         for _ in range(self.chance.random.choice((0, 0, 0, 1, 1, 1, 2))):
             scope, text = self._joined(scope, text, depth)
+        self._spoken[:] = around
         return scope, f" FROM {text}"
 
     def _joined(self, scope: Scope, text: str, depth: int) -> tuple[Scope, str]:
@@ -31,12 +35,14 @@ class Tables:
             source, right = self._item(depth, beside=scope)
             other = Scope(sources=(source,))
         both = replace(scope, sources=(*scope.sources, *other.sources), merged=(*scope.merged, *other.merged))
-        shared = [c for c in self._names(other) if c.name in {d.name for d in self._names(scope)} and c in self._names(scope)]
+        shared = [
+            c for c in self._names(other) if c.name in {d.name for d in self._names(scope)} and c in self._names(scope)
+        ]
         choice = self.chance.random.random()
         if choice < 0.15:
             return both, f"{text}{self.chance.one((', ', ' CROSS JOIN '))}{right}"
         if shared and choice < 0.35 and not scope.merged and len(scope.sources) == 1 == len(other.sources):
-            return self._merged(both, shared, f"{text} {{}} {right}")
+            return self._merged(both, shared, (text, right))
         if choice < 0.4 and self.chance.is_for("duckdb"):
             word = self.chance.one(("SEMI", "ANTI"))
             return scope, f"{text} {word} JOIN {right} ON {self._condition(scope, other, both)}"
@@ -47,22 +53,28 @@ class Tables:
     def _names(self, scope: Scope) -> list[Column]:
         return [column for source in scope.sources for column in source.columns]
 
-    def _merged(self, both: Scope, shared: list[Column], text: str) -> tuple[Scope, str]:
+    def _merged(self, both: Scope, shared: list[Column], sides: tuple[str, str]) -> tuple[Scope, str]:
         words = ["", "LEFT ", "RIGHT ", "INNER "] + ([] if self.chance.is_for("mysql") else ["FULL "])
         how = self.chance.one(words)
         if self.chance.is_drawn(0.4):
-            return replace(both, merged=tuple(shared)), text.format(f"NATURAL {how}JOIN")
+            return replace(both, merged=tuple(shared)), f" NATURAL {how}JOIN ".join(sides)
         used = self.chance.random.sample(shared, self.chance.random.randint(1, min(2, len(shared))))
         names = ", ".join(self.chance.column(column.name) for column in used)
-        return replace(both, merged=tuple(used)), f"{text.format(f'{how}JOIN')} USING ({names})"
+        return replace(both, merged=tuple(used)), f"{f' {how}JOIN '.join(sides)} USING ({names})"
 
     def _condition(self, scope: Scope, other: Scope, both: Scope) -> str:
         if self.chance.is_drawn(0.75):
-            kinds = [k for k in ("int", "text", "date") if any(c.kind == k for c in self._names(scope)) and any(c.kind == k for c in self._names(other))]
+            kinds = [
+                k
+                for k in ("int", "text", "date")
+                if any(c.kind == k for c in self._names(scope)) and any(c.kind == k for c in self._names(other))
+            ]
             if kinds:
                 kind = self.chance.random.choice(kinds)
                 left, right = (self._column(kind, s) for s in (scope, other))
-                more = f" AND {self.scalars.term('bool', replace(both, outer=()), 1)}" if self.chance.is_drawn(0.3) else ""
+                more = (
+                    f" AND {self.scalars.term('bool', replace(both, outer=()), 1)}" if self.chance.is_drawn(0.3) else ""
+                )
                 return f"{left} = {right}{more}"
         return self.scalars.term("bool", replace(both, outer=()), 1)
 
@@ -120,11 +132,19 @@ class Tables:
         declared, spoken = self._alias()
         match self.chance.dialect:
             case "postgresql":
-                text = self.chance.one(("generate_series(1, 3){}(n)", "unnest(ARRAY[1, 2, NULL]){}(n)", "ROWS FROM (generate_series(1, 2)){}(n)"))
+                text = self.chance.one(
+                    (
+                        "generate_series(1, 3){}(n)",
+                        "unnest(ARRAY[1, 2, NULL]){}(n)",
+                        "ROWS FROM (generate_series(1, 2)){}(n)",
+                    )
+                )
             case "duckdb":
                 text = self.chance.one(("generate_series(1, 3){}(n)", "unnest([1, 2, NULL]){}(n)", "range(3){}(n)"))
             case _:
-                return Source(spoken, (Column("value", "int"), Column("type", "text"))), f"json_each('[1, 2, 5]'){declared}"
+                return Source(
+                    spoken, (Column("value", "int"), Column("type", "text"))
+                ), f"json_each('[1, 2, 5]'){declared}"
         return Source(spoken, (Column("n", "int"),)), text.format(declared)
 
     def relation(self) -> Relation:
@@ -141,15 +161,21 @@ class Tables:
         name = self.chance.table(relation.name)
         is_qualified = bool(relation.schema) or (not is_expression and (is_shadowed or self.chance.is_drawn(0.12)))
         schema = self.chance.schema(relation) if is_qualified else ""
-        before, after = self._clauses() if not is_expression else ("", "")
-        if self.chance.is_drawn(0.3):
+        is_table = not is_expression and relation.key == ("id",) and relation.name != "active_customers"
+        before, after = self._clauses() if is_table else ("", "")
+        if self.chance.is_drawn(0.3) and relation.name not in self._spoken:
+            self._spoken.append(relation.name)
             speak = schema if schema and self.chance.is_drawn(0.5) and "memory" not in schema else ""
-            return Source(speak + self.chance.table(relation.name), relation.columns, relation.key), f"{before}{schema}{name}{after}"
+            return Source(
+                speak + self.chance.table(relation.name), relation.columns, relation.key
+            ), f"{before}{schema}{name}{after}"
         declared, spoken = self._alias()
         columns = relation.columns
         if self.chance.is_for("postgresql", "duckdb") and self.chance.is_drawn(0.08):
             columns = tuple(Column(f"l{i}", c.kind) for i, c in enumerate(columns))
-            return Source(spoken, columns), f"{before}{schema}{name}{declared}({', '.join(self.chance.column(c.name) for c in columns)}){after}"
+            return Source(
+                spoken, columns
+            ), f"{before}{schema}{name}{declared}({', '.join(self.chance.column(c.name) for c in columns)}){after}"
         return Source(spoken, columns, relation.key), f"{before}{schema}{name}{declared}{after}"
 
     def _clauses(self) -> tuple[str, str]:
@@ -158,7 +184,13 @@ class Tables:
             return "", ""
         match self.chance.dialect:
             case "postgresql":
-                return self.chance.random.choice((("ONLY ", ""), ("", " TABLESAMPLE BERNOULLI (100)"), ("", " TABLESAMPLE SYSTEM (100) REPEATABLE (1)")))
+                return self.chance.random.choice(
+                    (
+                        ("ONLY ", ""),
+                        ("", " TABLESAMPLE BERNOULLI (100)"),
+                        ("", " TABLESAMPLE SYSTEM (100) REPEATABLE (1)"),
+                    )
+                )
             case "mysql":
                 return "", self.chance.one((" USE INDEX (PRIMARY)", " IGNORE INDEX (PRIMARY)"))
             case "sqlite":

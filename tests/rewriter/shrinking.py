@@ -17,7 +17,11 @@ def shrunk(sql: str, is_failing: Callable[[str], bool]) -> str:
         while start < len(tokens) and attempts < _MOST_ATTEMPTS:
             shorter = tokens[:start] + tokens[start + length :]
             attempts += 1
-            if len(shorter) < len(tokens) and _is_balanced(tokens[start : start + length]) and is_failing("".join(shorter)):
+            if (
+                len(shorter) < len(tokens)
+                and _is_balanced(tokens[start : start + length])
+                and is_failing("".join(shorter))
+            ):
                 tokens = shorter
             else:
                 start += 1
