@@ -1,0 +1,130 @@
+"""Through a hooked engine: nothing is revealed without its record, nor is anything recorded that should not be."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import StaticPool
+
+from grants import Event, Filter, Grants, JsonLinesSink, audit
+from rewriter import StatementRefused, acting_as, install
+from tests.grants.conftest import House, policy_text
+from tests.grants.test_live import eventually
+
+CELL = "ada@cell.example"
+
+
+def shop(house: House, grants: Grants) -> Engine:
+    """A database with one customer, hooked."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    with engine.begin() as connection:
+        columns = "id INTEGER PRIMARY KEY, name TEXT, email TEXT, phone TEXT, ssn TEXT, salary INTEGER"
+        connection.execute(text(f"CREATE TABLE customers ({columns})"))
+        connection.execute(text("INSERT INTO customers VALUES (1, 'Ada', :cell, '5', '6', 7)"), {"cell": CELL})
+    install(engine, policy=house.policy, grants=grants, environment="prod")
+    return engine
+
+
+@pytest.fixture
+def engine(house: House) -> Iterator[Engine]:
+    """A hooked database in which ana may see the e-mail addresses."""
+    house.granted()
+    engine = shop(house, house.connect(key="k"))
+    eventually(lambda: asked(engine) == CELL)
+    yield engine
+    engine.dispose()
+
+
+def asked(engine: Engine, statement: str = "SELECT email FROM customers", **values: object) -> object:
+    """What ana is shown."""
+    with acting_as("ana"), engine.connect() as connection:
+        return connection.scalar(text(statement), values)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT email, 'canary' FROM customers WHERE name <> 'canary' OR id IN (7654321, 7654321.5e0)",
+        "SELECT email /* canary */ FROM customers -- canary 7654321\n LIMIT 7654321",
+        "SELECT email FROM customers WHERE name = x'63616e617279' OR name LIKE '%canary%' ESCAPE 'c'",
+        "SELECT email FROM customers WHERE name <> :value AND json_extract('{\"canary\": 1}', '$.canary') = 1",
+        "SELECT email FROM customers WHERE load('canary')",
+        "SELECT email FROM customers WHERE nothing = 'canary' AND name = :value",
+        "SELECT email FROM customers WHERE name = 'canary",
+        "SELECT FROM WHERE 'canary' 7654321",
+    ],
+)
+def test_no_record_or_log_line_holds_a_literal_a_parameter_or_a_cell(
+    house: House, engine: Engine, *, statement: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether the statement reveals something, fails, or is refused."""
+    caplog.set_level("DEBUG")
+    with suppress(OperationalError, StatementRefused):
+        asked(engine, statement, **({"value": "canary"} if ":value" in statement else {}))
+    house.opened[-1].close()
+    records = [record.canonical().decode() for record in house.grants.audit("prod")]
+    assert len(records) > 2
+    for secret in ("canary", "63616e617279", "7654321", CELL):
+        assert not [record for record in records if secret in record]
+        assert secret not in caplog.text
+
+
+def test_what_no_sink_takes_is_masked(house: House, tmp_path: Path) -> None:
+    """The folder of the file is gone, then there again; each row that was shown has its record."""
+    house.granted()
+    folder = tmp_path / "trail"
+    folder.mkdir()
+    sink = JsonLinesSink(folder / "audit.jsonl")
+    engine = shop(house, house.connect(key="k", sinks=[sink]))
+    eventually(lambda: asked(engine) == CELL)
+    folder.rename(tmp_path / "away")
+    shown = [asked(engine) for _ in range(3)]
+    (tmp_path / "away").rename(folder)
+    assert set(shown) == {"[redacted]"}
+    eventually(lambda: asked(engine) == CELL)
+    assert list(audit.verify(sink.lines(), audit.Seals(seal=audit.KeyedHash(b"k")))) == []
+    engine.dispose()
+
+
+KILLED = """
+import sys
+from grants import Grants
+from masking import Policy
+from sqlalchemy import create_engine, text
+from rewriter import acting_as, install
+url, policy = sys.argv[1:]
+engine = create_engine("sqlite://")
+with engine.begin() as connection:
+    connection.execute(text("CREATE TABLE customers (id INTEGER, email TEXT, phone TEXT, ssn TEXT, salary INTEGER)"))
+    connection.execute(text("INSERT INTO customers VALUES (1, 'ada@cell.example', '5', '6', 7)"))
+install(engine, policy=Policy.parse(policy), grants=Grants.connect(url, key=""), environment="prod")
+while True:
+    with acting_as("ana"), engine.connect() as connection:
+        if connection.scalar(text("SELECT email FROM customers")) == "ada@cell.example":
+            sys.stdout.write("revealed\\n")
+            sys.stdout.flush()
+"""
+
+
+def test_a_process_that_is_killed_has_recorded_what_it_revealed(house: House) -> None:
+    """At whatever instant: there are at least as many records as rows that left it."""
+    house.granted()
+    words = [sys.executable, "-c", KILLED, house.url, policy_text()]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])  # noqa: S603 -- our own words
+    assert process.stdout is not None
+    with process, closing(process.stdout) as output:
+        first = output.readline()
+        time.sleep(0.2)
+        os.kill(process.pid, signal.SIGKILL)
+        revealed = [first, *output]
+    records = list(house.grants.audit("prod", matching=Filter(events=frozenset({Event.REVEALED}))))
+    assert 1 <= revealed.count(b"revealed\n") <= len(records)
+    assert house.grants.verify("prod", policy=house.policy) == ()
