@@ -165,6 +165,8 @@ def _check_shadowed(parts: tuple[Part, ...], resolver: Resolver) -> None:
 def _check_measured(relation: SystemRelation, statement: Statement) -> None:
     """Sizes and counts that the engine takes from stored values tell two databases apart."""
     measured = measured_columns(statement.dialect, relation.schema, relation.name)
+    if measured and any(not isinstance(star.parent, exp.Count) for star in statement.nodes(exp.Star)):
+        raise StatementRefused(Reason.SYSTEM_CATALOG, f"Name the columns of {relation.name} instead of writing *.")
     for token in statement.tokens if measured else ():
         if token.text.lower() in measured and statement.is_word(token):
             raise StatementRefused(

@@ -136,7 +136,8 @@ class Scalars:
         choice = self.chance.random.random()
         if choice < 0.4:
             return f"{negated}EXISTS ({self.query(depth, around, None).sql})"
-        inner = self.chance.random.choice(("text", "int", "date"))
+        kinds: tuple[Kind, ...] = ("text", "int", "date")
+        inner = self.chance.random.choice(kinds)
         left, sql = self.leaf(inner, scope), self.query(depth, around, (inner,)).sql
         if self.chance.is_for("mysql") and "LIMIT" in sql:
             sql = f"SELECT * FROM ({sql}) AS {self.chance.table(self.chance.fresh())}"

@@ -172,5 +172,5 @@ class Chance:
             return name
         if is_plain and folds and choice < 0.85:
             return self.one((name.upper(), name.capitalize()))
-        opening, closing = self.one(_QUOTES[self.dialect])
-        return f"{opening}{name}{closing}"
+        quotes = self.one(_QUOTES[self.dialect])
+        return f"{quotes[0]}{name}{quotes[1]}"

@@ -66,3 +66,7 @@ SELECT 1 /* open;
 SELECT 1a;
 -- reason: LEXICAL
 SELECT ssn\ FROM customers;
+-- reason: SYSTEM_CATALOG
+SELECT * FROM pg_class;
+-- reason: SYSTEM_CATALOG
+SELECT c.* FROM pg_catalog.pg_class c;
