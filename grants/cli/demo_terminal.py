@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from typing import Any
 
 _CHUNK = 4096  # bytes
 
@@ -19,7 +20,7 @@ _CHUNK = 4096  # bytes
 class Terminal:
     """Where commands are typed."""
 
-    def __init__(self, waiting: "Connection[object, object]") -> None:
+    def __init__(self, waiting: "Connection[Any, Any]") -> None:
         self._waiting = waiting
 
     def run(self, words: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -49,17 +50,17 @@ def opened_terminal() -> Iterator[Terminal]:
         os.waitpid(process, 0)
 
 
-def _serve(asking: "Connection[object, object]") -> None:
+def _serve(asking: "Connection[Any, Any]") -> None:
     """Runs what is asked for, one after the other, until nobody can ask any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted demo closes the connection
     while True:
         try:
-            words, environment = asking.recv()
+            asked: tuple[list[str], dict[str, str]] = asking.recv()
         except EOFError:
             return
         process, screen = pty.fork()
         if process == 0:
-            os._exit(_exit_code(words, environment))
+            os._exit(_exit_code(*asked))
         _relay(screen)
         _, status = os.waitpid(process, 0)
         asking.send(os.waitstatus_to_exitcode(status))

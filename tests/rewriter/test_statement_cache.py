@@ -8,9 +8,7 @@ from rewriter.statement_cache import StatementCache
 
 def prepared(sql: str) -> Prepared:
     """A statement that stayed as it is."""
-    rewritten = Rewritten(
-        sql=sql, original=sql, kind=StatementKind.SELECT, dialect="sqlite"
-    )
+    rewritten = Rewritten(sql=sql, original=sql, kind=StatementKind.SELECT, dialect="sqlite")
     return Prepared.of(rewritten, Aftermath())
 
 
