@@ -1,7 +1,7 @@
 """The SQLAlchemy hook: puts the rewriter between an engine's dialect and its driver.
 
 The choke point is `do_execute*` of the engine's own dialect object, which every SQLAlchemy path runs through after all
-listeners; guarded connections and cursors see to what goes around it (docs/adr, HOOKING of the design).
+listeners; guarded connections and cursors see to what goes around it (docs/architecture.md).
 """
 
 from collections.abc import Callable, Iterator
@@ -154,7 +154,7 @@ def _internal(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _batches(deliver: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """Batches of an INSERT that say of which template they are made: judging that is enough (COSTS of the design)."""
+    """Batches of an INSERT that say of which template they are made: judging that is enough."""
 
     def delivered(connection: Any, cursor: Any, statement: Any, *rest: Any) -> Iterator[Any]:
         for batch in deliver(connection, cursor, statement, *rest):

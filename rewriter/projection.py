@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from masking.names import ColumnName
 from rewriter.binding import BoundColumn, Protected
 from rewriter.errors import Reason, StatementRefused
-from rewriter.scans import Mentions, Scan
+from rewriter.mentions import Mentions
+from rewriter.scans import Scan
 
 _WORD = re.compile(r"[^\W\d][\w$]*")
 

@@ -21,10 +21,11 @@ from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
 from rewriter.grouping import grouping_edit
 from rewriter.kinds import StatementKind
+from rewriter.mentions import Mentions, mentions
 from rewriter.output_names import output_name_edits
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.qualifiers import named_apart, qualifier_edits
-from rewriter.scans import Mentions, Scan, mentions, scans
+from rewriter.scans import Scan, scans
 from rewriter.schema import Catalog, Relation, RelationKind
 from rewriter.settings import setting_edits
 from rewriter.shadowing import shadowing_edits
