@@ -2,10 +2,12 @@
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 from typer.testing import CliRunner
 
 from grants import GrantError
@@ -22,6 +24,15 @@ ROWS = {"customers": 3_000, "orders": 5_000, "cards": 3_600}
 POLICY = Policy.parse(
     "columns: {customers.email: redact, customers.phone: {partial: {suffix: 2}}, customers.born: year}"
 )
+
+
+@contextmanager
+def _engine(url: str | URL) -> Iterator[Engine]:
+    engine = create_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _scenes(output: str) -> list[str]:
@@ -58,11 +69,9 @@ def test_the_story_on_postgresql(postgres_database: str, redis_database: str, tm
     """With servers of one's own the story is the same, in a schema of its own that commands find again."""
     told = run_demo(tmp_path, "--database-url", postgres_database, "--redis-url", redis_database)
     _check_story(told.output)
-    engine = create_engine(postgres_database)
-    with engine.connect() as connection:
+    with _engine(postgres_database) as engine, engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM unmask_demo.customers")) == ROWS["customers"]
         assert connection.scalar(text("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")) == 0
-    engine.dispose()
     code, printed = Shell(told.cwd, told.environment).run("unmask check")
     assert (code, "4 columns of 2 tables" in printed) == (0, True), printed
 
@@ -83,27 +92,24 @@ def test_what_it_prints_to_go_on_with_works(demo: Demo) -> None:
 @pytest.mark.parametrize("database", ["sqlite_database", "postgres_database", "mariadb_database"])
 def test_the_shop_is_built_anew_and_masks_fit_it(database: str, request: pytest.FixtureRequest) -> None:
     """On each engine the shop can be made twice, and the statements of the story run on it, masked."""
-    engine = create_engine(demo_shop.at_home(make_url(request.getfixturevalue(database))))
-    assert [demo_shop.build(engine), demo_shop.build(engine)] == [ROWS, ROWS]
-    install(engine, policy=POLICY)
-    with engine.connect() as connection:
-        assert {row.email for row in connection.execute(text(RETURNED))} == {"[redacted]"}
-        assert connection.scalar(text(BY_EMAIL)) == connection.scalar(text(BY_PHONE)) == 0
-    engine.dispose()
+    with _engine(demo_shop.at_home(make_url(request.getfixturevalue(database)))) as engine:
+        assert [demo_shop.build(engine), demo_shop.build(engine)] == [ROWS, ROWS]
+        install(engine, policy=POLICY)
+        with engine.connect() as connection:
+            assert {row.email for row in connection.execute(text(RETURNED))} == {"[redacted]"}
+            assert connection.scalar(text(BY_EMAIL)) == connection.scalar(text(BY_PHONE)) == 0
 
 
 @pytest.mark.parametrize("database", ["sqlite_database", "mariadb_database"])
 def test_tables_of_others_are_left_alone(database: str, request: pytest.FixtureRequest) -> None:
     """A database that holds what the demo did not make is refused, and stays as it is."""
-    url = request.getfixturevalue(database)
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE customers (id INTEGER)"))
-    with pytest.raises(GrantError, match=r"did not make \(customers\)"):
-        demo_shop.build(engine)
-    with engine.connect() as connection:
-        assert connection.execute(text("SELECT * FROM customers")).all() == []
-    engine.dispose()
+    with _engine(request.getfixturevalue(database)) as engine:
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE customers (id INTEGER)"))
+        with pytest.raises(GrantError, match=r"did not make \(customers\)"):
+            demo_shop.build(engine)
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT * FROM customers")).all() == []
 
 
 def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
@@ -143,10 +149,8 @@ def test_a_redis_that_does_not_answer_is_told(tmp_path: Path) -> None:
 def test_a_missing_faker_is_told(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra that the demo needs is named."""
     monkeypatch.setitem(sys.modules, "faker", None)
-    engine = create_engine(sqlite_database)
-    with pytest.raises(GrantError, match=r"unmask\[demo\]"):
+    with _engine(sqlite_database) as engine, pytest.raises(GrantError, match=r"unmask\[demo\]"):
         demo_shop.build(engine)
-    engine.dispose()
 
 
 def test_settings_are_for_their_owner_alone(demo: Demo) -> None:
