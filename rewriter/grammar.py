@@ -84,6 +84,19 @@ def _plain_in_brackets(tokens: Sequence[Token]) -> Tokens:
     return result
 
 
+def _tables_as_selects(tokens: Sequence[Token]) -> Tokens:
+    """`(TABLE t)` → `(SELECT * FROM t)`."""
+    result: Tokens = []
+    for index, token in enumerate(tokens):
+        before = _word(tokens, index - 1)
+        if _word(tokens, index) == "table" and before in ("(", "union", "all", "intersect", "except"):
+            result += [_as(token, TokenType.SELECT, "select"), _as(token, TokenType.STAR, "*")]
+            result.append(_as(token, TokenType.FROM, "from"))
+        else:
+            result.append(token)
+    return result
+
+
 def _values_as_selects(tokens: Sequence[Token]) -> Tokens:
     """`VALUES (1, 2)` where a query may stand: a list of rows is read as a list of outputs."""
     before = ("(", "union", "all", "distinct", "intersect", "except")
@@ -277,6 +290,7 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
     "postgresql": (
         _grouping_as_calls,
         _plain_in_brackets,
+        _tables_as_selects,
         _values_as_selects,
         _without_join_aliases,
         _without_search_and_cycle,

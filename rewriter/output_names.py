@@ -11,20 +11,13 @@ from sqlglot.tokenizer_core import TokenType
 
 from rewriter.duckdb_names import printed
 from rewriter.edits import Edit
-from rewriter.scans import Scan, end_position
+from rewriter.scans import Scan, end_position, position
 from rewriter.schema import RelationKind
+from rewriter.select_items import SelectItem, select_items
 from rewriter.statement import Statement
 
-_ENDS = frozenset("from where group having order limit union intersect except into".split())
-_FREE_ENDS = frozenset("window for lock fetch offset procedure".split())
-"""Words that may also be a column's name."""
-_OPERAND_ENDS = frozenset(
-    (TokenType.NUMBER, TokenType.STRING, TokenType.PLACEHOLDER, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.STAR)
-)
-_MODIFIERS = frozenset(
-    "distinct all straight_join high_priority sql_calc_found_rows sql_no_cache sql_cache sql_small_result"
-    " sql_big_result sql_buffer_result distinctrow".split()
-)
+_LONGEST = 64
+"""MySQL gives a name of its own to an unnamed column inside the statement where the text would be longer."""
 
 
 def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iterable[Scan]) -> Iterator[Edit]:
@@ -36,83 +29,64 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iter
     places = [edit.start for edit in edits]
     if statement.dialect == "postgresql" or not places:
         return
-    tables = (scan.relation for scan in scanned if scan.relation.kind is not RelationKind.VIEW)
-    declared = {column.name for table in tables for column in table.columns}
-    folded = {name.lower() for name in declared}
-    assert statement.tree is not None
     named = {end_position(alias.args["alias"]) for alias in statement.nodes(exp.Alias) if alias.args.get("alias")}
-    for first, last in _items(statement):
-        start, end = statement.tokens[first].start, statement.tokens[last].end + 1
-        if end in named or statement.tokens[last].token_type == TokenType.STAR:
+    respelled = set(_respelled(statement, scanned)) if statement.dialect == "mysql" else set()
+    for item in select_items(statement):
+        start, end = statement.tokens[item.first].start, statement.tokens[item.last].end + 1
+        if end in named or statement.tokens[item.last].token_type == TokenType.STAR:
             continue
-        if _is_column(statement, first, last):
-            name = statement.tokens[last].text
-            if statement.dialect == "mysql" and name not in declared and name.lower() in folded:
-                yield Edit(end, end, f" AS {statement.sql[statement.tokens[last].start : end]}")
-            continue
-        if not any(start <= place < end for place in places):
-            continue
-        called = printed(statement.sql[start:end]) if statement.dialect == "duckdb" else _name(statement, start, last)
-        if called is None:
-            continue
-        if statement.dialect == "mysql" and statement.text[start:end].count("?") and statement.is_percent_doubled:
-            continue  # a placeholder in the name would be one more parameter
-        quote = "`" if statement.dialect == "mysql" else '"'
-        yield Edit(end, end, f" AS {quote}{called.replace(quote, 2 * quote)}{quote}")
+        if _is_column(statement, item):
+            place = statement.tokens[item.last].start
+            if place in respelled:
+                yield Edit(end, end, f" AS {statement.sql[place:end]}")
+        elif any(start <= place < end for place in places):
+            yield from _alias(statement, item)
 
 
-def _is_column(statement: Statement, first: int, last: int) -> bool:
+def _alias(statement: Statement, item: SelectItem) -> Iterator[Edit]:
+    """The name that an item would have had."""
+    start, end = statement.tokens[item.first].start, statement.tokens[item.last].end + 1
+    name = printed(statement.sql[start:end]) if statement.dialect == "duckdb" else _text(statement, item)
+    is_mysql = statement.dialect == "mysql"
+    if name is None or (is_mysql and item.is_nested and len(name) > _LONGEST):
+        return
+    if is_mysql and statement.text[start:end].count("?") and statement.is_percent_doubled:
+        return  # a placeholder in the name would be one more parameter
+    quote = "`" if is_mysql else '"'
+    yield Edit(end, end, f" AS {quote}{name.replace(quote, 2 * quote)}{quote}")
+
+
+def _respelled(statement: Statement, scanned: Iterable[Scan]) -> Iterator[int]:
+    """Places of columns of tables that became derived tables, written in another letter case than they have there."""
+    tables = [
+        (
+            scan.node.find_ancestor(exp.Select),
+            scan.word,
+            {column.name.lower(): column.name for column in scan.relation.columns},
+        )
+        for scan in scanned
+        if scan.relation.kind is not RelationKind.VIEW
+    ]
+    for column in statement.nodes(exp.Column):
+        qualifier = column.args.get("table")
+        for query, word, names in tables:
+            is_meant = query is column.find_ancestor(exp.Select) and (
+                qualifier is None or qualifier.name.lower() == word
+            )
+            if is_meant and names.get(column.name.lower(), column.name) != column.name:
+                yield position(column.this)
+
+
+def _is_column(statement: Statement, item: SelectItem) -> bool:
     """Whether a select item is a plain column reference: words and dots."""
-    return all(
-        token.token_type == TokenType.DOT or statement.is_word(token) for token in statement.tokens[first : last + 1]
-    )
+    tokens = statement.tokens[item.first : item.last + 1]
+    return all(token.token_type == TokenType.DOT or statement.is_word(token) for token in tokens)
 
 
-def _name(statement: Statement, start: int, last: int) -> str:
+def _text(statement: Statement, item: SelectItem) -> str:
     """SQLite counts a comment behind the expression to its name, MySQL does not."""
     tokens = statement.tokens
-    end = tokens[last].end + 1
+    end = tokens[item.last].end + 1
     if statement.dialect == "sqlite":
-        end = tokens[last + 1].start if last + 1 < len(tokens) else len(statement.sql)
-    return statement.sql[start:end].rstrip()
-
-
-def _items(statement: Statement) -> Iterator[tuple[int, int]]:
-    """First and last token of every select item, at any depth."""
-    opened: list[int | None] = [None]
-    for index, token in enumerate(statement.tokens):
-        word = "" if token.start in statement.quoted else token.text.lower().split(" ")[0]
-        match token.token_type:
-            case TokenType.L_PAREN | TokenType.L_BRACKET | TokenType.L_BRACE:
-                opened[-1] = index if opened[-1] == -1 else opened[-1]
-                opened.append(None)
-                continue
-            case TokenType.R_PAREN | TokenType.R_BRACKET | TokenType.R_BRACE:
-                yield from _ended(opened.pop(), index)
-                continue
-        if word == "select":
-            opened[-1] = -1
-        elif opened[-1] is None or (opened[-1] == -1 and word in _MODIFIERS):
-            continue
-        elif token.token_type == TokenType.COMMA or _is_end(statement, index, word):
-            yield from _ended(opened[-1], index)
-            opened[-1] = -1 if token.token_type == TokenType.COMMA else None
-        elif opened[-1] == -1:
-            opened[-1] = index
-    yield from _ended(opened[-1], len(statement.tokens))
-
-
-def _is_end(statement: Statement, index: int, word: str) -> bool:
-    """Whether a word ends a select list; `IS DISTINCT FROM` does not."""
-    tokens = statement.tokens
-    before = tokens[index - 1]
-    if word in _FREE_ENDS:
-        is_between = statement.is_word(before) or before.token_type in _OPERAND_ENDS
-        after = tokens[index + 1 : index + 2]
-        return is_between and any(statement.is_word(t) or t.token_type == TokenType.NUMBER for t in after)
-    return word in _ENDS and not (word == "from" and before.text.lower() == "distinct")
-
-
-def _ended(first: int | None, after: int) -> Iterator[tuple[int, int]]:
-    if first is not None and 0 <= first < after:
-        yield first, after - 1
+        end = tokens[item.last + 1].start if item.last + 1 < len(tokens) else len(statement.sql)
+    return statement.sql[tokens[item.first].start : end].rstrip()

@@ -6,6 +6,7 @@ derived table gets a name of its own, and every reference to it that name.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from sqlglot import exp
 
@@ -52,6 +53,23 @@ def qualifier_edits(
             yield Edit(position(first), end_position(table), apart[meant.start].alias)
         elif schema is not None and _is_home(schema.name, unaliased[table.name.lower()]):
             yield Edit(position(first), position(table), "")
+    for names in _chains(statement) if unaliased else ():
+        for schema, table in pairwise(names[:-1]):
+            if table.name.lower() in unaliased and _is_home(schema.name, unaliased[table.name.lower()]):
+                yield Edit(position(names[0]), position(table), "")
+                break
+
+
+def _chains(statement: Statement) -> Iterator[list[exp.Identifier]]:
+    """The names in `main.customers.email.upper()` on DuckDB, which are no column to the parser."""
+    for dot in statement.nodes(exp.Dot):
+        names: list[exp.Identifier] = [dot.this] if isinstance(dot.this, exp.Identifier) else []
+        above: exp.Expr | None = dot if names else None
+        while isinstance(above, exp.Dot) and isinstance(above.expression, exp.Identifier):
+            names.append(above.expression)
+            above = above.parent
+        if len(names) > 2:
+            yield names
 
 
 def _meant(column: exp.Expr, scans: list[Scan]) -> Scan | None:

@@ -43,7 +43,8 @@ def shadowing_edits(statement: Statement, words: frozenset[str], resolver: Resol
         ):
             edit = _renamed(statement, name)
             written = statement.sql[edit.start : edit.end]
-            yield edit if table.alias else Edit(edit.start, edit.end, f"{edit.replacement} AS {written}")
+            has_alias = bool(table.alias) or _is_table_statement(statement, edit.start)
+            yield edit if has_alias else Edit(edit.start, edit.end, f"{edit.replacement} AS {written}")
     for node in statement.nodes(exp.In):
         operand = node.args.get("field")
         if (
@@ -53,6 +54,12 @@ def shadowing_edits(statement: Statement, words: frozenset[str], resolver: Resol
             and _reads(operand, operand.this, resolver)
         ):
             yield _renamed(statement, operand.this)
+
+
+def _is_table_statement(statement: Statement, start: int) -> bool:
+    """Whether the name at `start` stands in `TABLE name`, which takes no alias."""
+    index = next(index for index, token in enumerate(statement.tokens) if token.start == start)
+    return index > 0 and statement.tokens[index - 1].text.lower() == "table"
 
 
 def _reads(node: exp.Expr, name: exp.Expr, resolver: Resolver) -> bool:

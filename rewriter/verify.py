@@ -39,7 +39,7 @@ class _Raw:
 class _Outside:
     """The tokens that stand in no masked derived table.
 
-    `sources`: names that stand for one FROM item each. `places`: where tables are only named.
+    `sources`: names that stand for one FROM item each. `places`: where tables and outputs are only named.
     """
 
     tokens: list[Token]
@@ -90,7 +90,7 @@ def _check(statement: Statement, binding: Binding, revealed: frozenset[ColumnNam
                 covered.append(span)
     if raw:
         tokens = [t for t in statement.tokens if not any(start <= t.start < end for start, end in covered)]
-        places = frozenset(place for table in tables for place in _places(table))
+        places = frozenset(place for table in tables for place in _places(table)) | _names_given(statement)
         _check_raw(raw, _Outside(tokens, _sources(statement), places), revealed)
     return covered
 
@@ -150,6 +150,13 @@ def _places(table: exp.Expr) -> frozenset[int]:
     return frozenset(
         int(name.meta["start"]) for name in names if isinstance(name, exp.Identifier) and "start" in name.meta
     )
+
+
+def _names_given(statement: Statement) -> frozenset[int]:
+    """Where outputs get their names, which read nothing there."""
+    names = [alias.args["alias"] for alias in statement.nodes(exp.Alias)]
+    places = [name.meta.get("start") for name in names if isinstance(name, exp.Identifier)]
+    return frozenset(int(place) for place in places if place is not None)
 
 
 def _masked_span(

@@ -21,7 +21,7 @@ def whole_row_edits(statement: Statement, changed: Iterable[Scan]) -> Iterator[E
     """A cast for each whole-row reference to one of the `changed` scans."""
     if statement.dialect != "postgresql":
         return
-    scans = {id(scan.node): scan for scan in changed if not scan.has_column_list}
+    scans = {id(scan.node): scan for scan in changed}
     words = {scan.word for scan in scans.values()} - _column_words(statement, scans.values())
     places = {token.start: index for index, token in enumerate(statement.tokens)} if words else {}
     for column in statement.nodes(exp.Column) if words else ():
