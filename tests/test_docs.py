@@ -62,6 +62,13 @@ def test_every_block_says_what_it_is(document: Path) -> None:
         above = kind
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    """A link to a file of the repository names one that is there."""
+    targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
 @pytest.mark.parametrize("document", ELSEWHERE, ids=lambda path: path.name)
 def test_what_is_left_to_other_tests_is_tested_there(document: Path) -> None:
     """A document is left out here only where another test reads it."""
