@@ -68,7 +68,7 @@ def _chains(statement: Statement) -> Iterator[list[exp.Identifier]]:
         while isinstance(above, exp.Dot) and isinstance(above.expression, exp.Identifier):
             names.append(above.expression)
             above = above.parent
-        if len(names) > 2:
+        if names[2:]:
             yield names
 
 
