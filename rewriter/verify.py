@@ -5,7 +5,7 @@ with what the binding says it must be, and a scan left raw is allowed only where
 masked column of it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -39,12 +39,14 @@ class _Raw:
 class _Outside:
     """The tokens that stand in no masked derived table.
 
-    `sources`: names that stand for one FROM item each. `places`: where tables and outputs are only named.
+    `sources`: names that stand for one FROM item each. `places`: where tables and outputs are only named. `grouped`:
+    places of stars in `EXISTS (SELECT * …)` with grouped rows.
     """
 
     tokens: list[Token]
     sources: set[str]
     places: frozenset[int]
+    grouped: frozenset[int]
 
 
 def verify(
@@ -91,7 +93,7 @@ def _check(statement: Statement, binding: Binding, revealed: frozenset[ColumnNam
     if raw:
         tokens = [t for t in statement.tokens if not any(start <= t.start < end for start, end in covered)]
         places = frozenset(place for table in tables for place in _places(table)) | _names_given(statement)
-        _check_raw(raw, _Outside(tokens, _sources(statement), places), revealed)
+        _check_raw(raw, _Outside(tokens, _sources(statement), places, _grouped_stars(statement.tokens)), revealed)
     return covered
 
 
@@ -150,6 +152,21 @@ def _places(table: exp.Expr) -> frozenset[int]:
     return frozenset(
         int(name.meta["start"]) for name in names if isinstance(name, exp.Identifier) and "start" in name.meta
     )
+
+
+def _grouped_stars(tokens: Sequence[Token]) -> frozenset[int]:
+    """Where a star after `EXISTS (SELECT` matters, because its rows are put together."""
+    places: set[int] = set()
+    for index, token in enumerate(tokens[:-3]):
+        if token.text.lower() == "exists" and tokens[index + 3].token_type == TokenType.STAR:
+            depth = 1
+            for inner in tokens[index + 2 :]:
+                depth += (inner.token_type == TokenType.L_PAREN) - (inner.token_type == TokenType.R_PAREN)
+                if depth == 1 and inner.text.lower().startswith("group"):
+                    places.add(tokens[index + 3].start)
+                if not depth:
+                    break
+    return frozenset(places)
 
 
 def _names_given(statement: Statement) -> frozenset[int]:
@@ -220,7 +237,7 @@ def _reaches(outside: _Outside, index: int, scan: _Raw, *, words: set[str]) -> b
     qualifier = before[-2] if len(before) > 1 and before[-1] == "." else None
     is_elsewhere = qualifier is not None and qualifier != scan.alias and qualifier in outside.sources
     if token.token_type == TokenType.STAR:
-        is_grouped = any(other.text.lower().startswith("group") for other in tokens)
+        is_grouped = token.start in outside.grouped
         return not is_elsewhere and not _is_harmless_star(before, is_grouped=is_grouped)
     if token.start in outside.places:
         return False
