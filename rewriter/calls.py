@@ -224,6 +224,6 @@ def _declared_names(statement: Statement) -> set[int]:
         name = node.this
         if isinstance(name, exp.Table):
             name = name.this
-        if isinstance(name, exp.Identifier):
+        if isinstance(name, exp.Identifier) and "start" in name.meta:  # the parser makes up an alias for VALUES
             places.add(position(name))
     return places

@@ -53,7 +53,16 @@ def _inheritance(statement: Statement, scan: Scan, first: int) -> tuple[int, int
         if first == 0 or tokens[first - 1].text.lower() != "only":
             raise StatementRefused(Reason.CONSTRUCT, "Write ONLY directly before the table's name.")
         return tokens[first - 1].start, scan.end, "ONLY "
+    if statement.dialect == "postgresql" and _is_starred(statement, scan):
+        star = next(token for token in tokens[first:] if token.token_type == TokenType.STAR)
+        return scan.start, star.end + 1, ""
     return scan.start, scan.end, ""
+
+
+def _is_starred(statement: Statement, scan: Scan) -> bool:
+    """Whether the name is followed by a star, which says what holds anyway: that children are read too."""
+    after = next((token for token in statement.tokens if token.start >= scan.end), None)
+    return after is not None and after.token_type == TokenType.STAR
 
 
 def _trailing_spans(statement: Statement, scan: Scan) -> Iterator[tuple[int, int]]:

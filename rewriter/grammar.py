@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlglot.tokenizer_core import Token, TokenType
 
 from masking.types import Dialect
+from rewriter.token_runs import closing, is_at, opening, turned, word_at
 
 Tokens = list[Token]
 Rule = Callable[[Sequence[Token]], Tokens]
@@ -26,47 +27,11 @@ def simplified(tokens: Sequence[Token], dialect: Dialect) -> Iterator[Tokens]:
             yield list(result)
 
 
-def _as(token: Token, kind: TokenType, text: str) -> Token:
-    return Token(kind, text, token.line, token.col, token.start, token.end, [])
-
-
-def _word(tokens: Sequence[Token], index: int) -> str:
-    """The word at an index in lower case; empty for a quoted one, a sign or a place outside."""
-    if not 0 <= index < len(tokens):
-        return ""
-    token = tokens[index]
-    is_quoted = token.token_type in (TokenType.IDENTIFIER, TokenType.STRING)
-    return "" if is_quoted else token.text.lower()
-
-
-def _is(tokens: Sequence[Token], index: int, kind: TokenType) -> bool:
-    return 0 <= index < len(tokens) and tokens[index].token_type == kind
-
-
-def _closing(tokens: Sequence[Token], opening: int) -> int:
-    """The bracket that closes the one at `opening`; the end where there is none."""
-    depth = 0
-    for index in range(opening, len(tokens)):
-        depth += _is(tokens, index, TokenType.L_PAREN) - _is(tokens, index, TokenType.R_PAREN)
-        if depth == 0:
-            return index
-    return len(tokens)
-
-
-def _opening(tokens: Sequence[Token], closing: int) -> int:
-    depth = 0
-    for index in range(closing, -1, -1):
-        depth += _is(tokens, index, TokenType.R_PAREN) - _is(tokens, index, TokenType.L_PAREN)
-        if depth == 0:
-            return index
-    return 0
-
-
 def _grouping_as_calls(tokens: Sequence[Token]) -> Tokens:
     """`CUBE (a = 1)`: any expression may stand inside, as in a call."""
     return [
-        _as(token, TokenType.VAR, token.text)
-        if _word(tokens, index) in ("cube", "rollup", "grouping sets") and _is(tokens, index + 1, TokenType.L_PAREN)
+        turned(token, TokenType.VAR, token.text)
+        if word_at(tokens, index) in ("cube", "rollup", "grouping sets") and is_at(tokens, index + 1, TokenType.L_PAREN)
         else token
         for index, token in enumerate(tokens)
     ]
@@ -76,22 +41,43 @@ def _plain_in_brackets(tokens: Sequence[Token]) -> Tokens:
     """`(unnest(a) AS u JOIN …)` and `(LATERAL (SELECT …) AS l JOIN …)`."""
     result: Tokens = []
     for index, token in enumerate(tokens):
-        is_first = _is(tokens, index - 1, TokenType.L_PAREN)
-        if is_first and _word(tokens, index) == "unnest":
-            result.append(_as(token, TokenType.VAR, "call_unnest"))
-        elif not is_first or _word(tokens, index) != "lateral":
+        is_first = is_at(tokens, index - 1, TokenType.L_PAREN)
+        if is_first and word_at(tokens, index) == "unnest":
+            result.append(turned(token, TokenType.VAR, "call_unnest"))
+        elif not is_first or word_at(tokens, index) != "lateral":
             result.append(token)
     return result
+
+
+def _without_stars_of_tables(tokens: Sequence[Token]) -> Tokens:
+    """`FROM person* p`: with its children, as without the star."""
+    result: Tokens = []
+    for index, token in enumerate(tokens):
+        start = index - 1
+        while is_at(tokens, start - 1, TokenType.DOT):
+            start -= 2
+        is_table = word_at(tokens, start - 1) in ("from", "join") and word_at(tokens, index + 1) not in ("(", "")
+        if token.token_type != TokenType.STAR or not is_table:
+            result.append(token)
+    return result
+
+
+def _json_as_calls(tokens: Sequence[Token]) -> Tokens:
+    """`json_object('{…}')` with one argument, or with one called `value`."""
+    return [
+        turned(token, TokenType.VAR, "call_json_object") if word_at(tokens, index) == "json_object" else token
+        for index, token in enumerate(tokens)
+    ]
 
 
 def _tables_as_selects(tokens: Sequence[Token]) -> Tokens:
     """`(TABLE t)` → `(SELECT * FROM t)`."""
     result: Tokens = []
     for index, token in enumerate(tokens):
-        before = _word(tokens, index - 1)
-        if _word(tokens, index) == "table" and before in ("(", "union", "all", "intersect", "except"):
-            result += [_as(token, TokenType.SELECT, "select"), _as(token, TokenType.STAR, "*")]
-            result.append(_as(token, TokenType.FROM, "from"))
+        before = word_at(tokens, index - 1)
+        if word_at(tokens, index) == "table" and before in ("(", "union", "all", "intersect", "except"):
+            result += [turned(token, TokenType.SELECT, "select"), turned(token, TokenType.STAR, "*")]
+            result.append(turned(token, TokenType.FROM, "from"))
         else:
             result.append(token)
     return result
@@ -101,9 +87,9 @@ def _values_as_selects(tokens: Sequence[Token]) -> Tokens:
     """`VALUES (1, 2)` where a query may stand: a list of rows is read as a list of outputs."""
     before = ("(", "union", "all", "distinct", "intersect", "except")
     return [
-        _as(token, TokenType.SELECT, token.text)
-        if _word(tokens, index) == "values"
-        and (index == 0 or _word(tokens, index - 1) in before or _follows_expression(tokens, index))
+        turned(token, TokenType.SELECT, token.text)
+        if word_at(tokens, index) == "values"
+        and (index == 0 or word_at(tokens, index - 1) in before or _follows_expression(tokens, index))
         else token
         for index, token in enumerate(tokens)
     ]
@@ -111,20 +97,20 @@ def _values_as_selects(tokens: Sequence[Token]) -> Tokens:
 
 def _follows_expression(tokens: Sequence[Token], index: int) -> bool:
     """Whether the place is behind the brackets of a common table expression."""
-    if not _is(tokens, index - 1, TokenType.R_PAREN):
+    if not is_at(tokens, index - 1, TokenType.R_PAREN):
         return False
-    return _word(tokens, _opening(tokens, index - 1) - 1) in ("as", "materialized")
+    return word_at(tokens, opening(tokens, index - 1) - 1) in ("as", "materialized")
 
 
 def _without_join_aliases(tokens: Sequence[Token]) -> Tokens:
     """`JOIN b USING (id) AS j`: the alias names columns that the join has anyway."""
     result = list(tokens)
     for index in reversed(range(len(tokens))):
-        if _word(tokens, index) != "using" or not _is(tokens, index + 1, TokenType.L_PAREN):
+        if word_at(tokens, index) != "using" or not is_at(tokens, index + 1, TokenType.L_PAREN):
             continue
-        end = _closing(tokens, index + 1)
-        is_list = all(_is(tokens, i, TokenType.COMMA) for i in range(index + 3, end, 2))
-        if is_list and _word(tokens, end + 1) == "as":
+        end = closing(tokens, index + 1)
+        is_list = all(is_at(tokens, i, TokenType.COMMA) for i in range(index + 3, end, 2))
+        if is_list and word_at(tokens, end + 1) == "as":
             del result[end + 1 : end + 3]
     return result
 
@@ -134,7 +120,7 @@ def _without_search_and_cycle(tokens: Sequence[Token]) -> Tokens:
     result: Tokens = []
     index = 0
     while index < len(tokens):
-        is_there = _word(tokens, index) in _LAST_WORDS and _follows_expression([*result, tokens[index]], len(result))
+        is_there = word_at(tokens, index) in _LAST_WORDS and _follows_expression([*result, tokens[index]], len(result))
         end = _clause_end(tokens, index) if is_there else index
         if end == index:
             result.append(tokens[index])
@@ -149,11 +135,11 @@ _LAST_WORDS = {"search": {"set": 1}, "cycle": {"using": 1, "restrict": 0}}
 
 def _clause_end(tokens: Sequence[Token], start: int) -> int:
     """The place after the clause; where it begins if it holds more than words and literals."""
-    ends = _LAST_WORDS[_word(tokens, start)]
+    ends = _LAST_WORDS[word_at(tokens, start)]
     for index in range(start, len(tokens)):
-        if _word(tokens, index) in ends:
-            return index + 1 + ends[_word(tokens, index)]
-        if _is(tokens, index, TokenType.L_PAREN):
+        if word_at(tokens, index) in ends:
+            return index + 1 + ends[word_at(tokens, index)]
+        if is_at(tokens, index, TokenType.L_PAREN):
             break
     return start
 
@@ -162,13 +148,13 @@ def _xml_as_calls(tokens: Sequence[Token]) -> Tokens:
     """`xmlpi(NAME x)`, `xmlparse(DOCUMENT x)`, `xmlroot(x, VERSION NO VALUE)`, `xmltable(… COLUMNS …)`."""
     result = list(tokens)
     for index in reversed(range(len(tokens))):
-        name = _word(result, index)
-        if name in _XML and _is(result, index + 1, TokenType.L_PAREN):
-            end = _closing(result, index + 1)
+        name = word_at(result, index)
+        if name in _XML and is_at(result, index + 1, TokenType.L_PAREN):
+            end = closing(result, index + 1)
             inside = _xml_arguments(result[index + 2 : end])
             # A cast reads `x AS type`; the other names mean nothing to the parser.
             called = "cast" if name == "xmlserialize" else f"call_{name}"
-            result[index:end] = [_as(result[index], TokenType.VAR, called), result[index + 1], *inside]
+            result[index:end] = [turned(result[index], TokenType.VAR, called), result[index + 1], *inside]
     return result
 
 
@@ -180,33 +166,31 @@ def _xml_arguments(tokens: Sequence[Token]) -> Tokens:
     """The arguments as a plain list, without the columns of a table, which hold no query."""
     result: Tokens = []
     for index, token in enumerate(tokens):
-        match _word(tokens, index):
+        match word_at(tokens, index):
             case "columns" if not any(t.token_type == TokenType.SELECT for t in tokens[index:]):
                 break
             case "passing":
-                result.append(_as(token, TokenType.COMMA, ","))
+                result.append(turned(token, TokenType.COMMA, ","))
             case "no":
-                result.append(_as(token, TokenType.NULL, "null"))
-            case word if word not in _XML_WORDS or _is(tokens, index + 1, TokenType.L_PAREN):
+                result.append(turned(token, TokenType.NULL, "null"))
+            case word if word not in _XML_WORDS or is_at(tokens, index + 1, TokenType.L_PAREN):
                 result.append(token)
             case "yes":
-                result.append(_as(token, TokenType.NULL, "null"))
+                result.append(turned(token, TokenType.NULL, "null"))
     return result
 
 
 def _patterns_as_arguments(tokens: Sequence[Token]) -> Tokens:
-    """`substring(a SIMILAR b ESCAPE c)`, `COLLATION FOR (a)`, and `json_object('{…}')` with one argument."""
+    """`substring(a SIMILAR b ESCAPE c)` and `COLLATION FOR (a)`."""
     result = list(tokens)
     for index in reversed(range(len(tokens))):
-        word = _word(result, index)
-        if word == "collation" and _word(result, index + 1) == "for":
+        word = word_at(result, index)
+        if word == "collation" and word_at(result, index + 1) == "for":
             del result[index + 1]
-        elif word == "json_object":
-            result[index] = _as(result[index], TokenType.VAR, "call_json_object")
-        elif word == "substring" and _is(result, index + 1, TokenType.L_PAREN):
-            end = _closing(result, index + 1)
+        elif word == "substring" and is_at(result, index + 1, TokenType.L_PAREN):
+            end = closing(result, index + 1)
             result[index:end] = [
-                _as(token, TokenType.COMMA, ",") if _word([token], 0) in ("similar", "escape") else token
+                turned(token, TokenType.COMMA, ",") if word_at([token], 0) in ("similar", "escape") else token
                 for token in result[index:end]
             ]
     return result
@@ -217,25 +201,27 @@ def _without_typed_literals(tokens: Sequence[Token]) -> Tokens:
     result: Tokens = []
     index = 0
     while index < len(tokens):
-        token, word = tokens[index], _word(tokens, index)
+        token, word = tokens[index], word_at(tokens, index)
         is_typed = (
-            token.token_type == TokenType.VAR and _is(tokens, index + 1, TokenType.STRING) and word not in _BEFORE_TEXT
+            token.token_type == TokenType.VAR
+            and is_at(tokens, index + 1, TokenType.STRING)
+            and word not in _BEFORE_TEXT
         )
         if not is_typed:
             result.append(token)
         index += 1
         if (
             token.token_type == TokenType.STRING
-            and _word(tokens, index - 2) == "escape"
-            and _is(tokens, index, TokenType.DCOLON)
+            and word_at(tokens, index - 2) == "escape"
+            and is_at(tokens, index, TokenType.DCOLON)
         ):
             index += 2
-        elif word in ("set", "convert") and _is(tokens, index, TokenType.L_PAREN):
-            result[-1] = _as(token, TokenType.VAR, f"call_{word}")
-        elif word == "repeatable" or _word(tokens, index - 2) == "tablesample":
-            end = _closing(tokens, index)
+        elif word in ("set", "convert") and is_at(tokens, index, TokenType.L_PAREN):
+            result[-1] = turned(token, TokenType.VAR, f"call_{word}")
+        elif word == "repeatable" or word_at(tokens, index - 2) == "tablesample":
+            end = closing(tokens, index)
             if not any(t.token_type == TokenType.SELECT for t in tokens[index:end]):
-                result += [tokens[index], _as(tokens[index], TokenType.NUMBER, "1")]
+                result += [tokens[index], turned(tokens[index], TokenType.NUMBER, "1")]
                 index = end
     return result
 
@@ -250,12 +236,12 @@ def _match_in_brackets(tokens: Sequence[Token]) -> Tokens:
     result: Tokens = []
     is_open = False
     for index, token in enumerate(tokens):
-        if is_open and _word(tokens, index) == "against":
-            result.append(_as(token, TokenType.R_PAREN, ")"))
+        if is_open and word_at(tokens, index) == "against":
+            result.append(turned(token, TokenType.R_PAREN, ")"))
             is_open = False
         result.append(token)
-        if _word(tokens, index) == "match" and not _is(tokens, index + 1, TokenType.L_PAREN):
-            result.append(_as(token, TokenType.L_PAREN, "("))
+        if word_at(tokens, index) == "match" and not is_at(tokens, index + 1, TokenType.L_PAREN):
+            result.append(turned(token, TokenType.L_PAREN, "("))
             is_open = True
     return result
 
@@ -271,17 +257,17 @@ def _without_group_order(tokens: Sequence[Token]) -> Tokens:
     result: Tokens = []
     is_grouping = False
     for index, token in enumerate(tokens):
-        word = _word(tokens, index)
+        word = word_at(tokens, index)
         is_grouping = word == "group by" or (
             is_grouping and word not in ("having", "order by", "limit", "select", "union")
         )
-        if word == "default" and _is(tokens, index + 1, TokenType.L_PAREN):
-            result.append(_as(token, TokenType.VAR, "call_default"))
+        if word == "default" and is_at(tokens, index + 1, TokenType.L_PAREN):
+            result.append(turned(token, TokenType.VAR, "call_default"))
         elif is_grouping and word in ("asc", "desc"):
             is_grouping = True
-        elif "examined" in (word, _word(tokens, index + 1) if word == "rows" else ""):
+        elif "examined" in (word, word_at(tokens, index + 1) if word == "rows" else ""):
             is_grouping = False
-        elif word not in _SELECT_WORDS or not result or _word(result, len(result) - 1) not in ("select", "distinct"):
+        elif word not in _SELECT_WORDS or not result or word_at(result, len(result) - 1) not in ("select", "distinct"):
             result.append(token)
     return result
 
@@ -291,6 +277,8 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
         _grouping_as_calls,
         _plain_in_brackets,
         _tables_as_selects,
+        _without_stars_of_tables,
+        _json_as_calls,
         _values_as_selects,
         _without_join_aliases,
         _without_search_and_cycle,
@@ -298,7 +286,7 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
         _patterns_as_arguments,
         _without_typed_literals,
     ),
-    "mysql": (_values_as_selects, _without_search_and_cycle, _match_in_brackets, _without_group_order),
-    "sqlite": (),
-    "duckdb": (_grouping_as_calls, _plain_in_brackets),
+    "mysql": (_json_as_calls, _values_as_selects, _without_search_and_cycle, _match_in_brackets, _without_group_order),
+    "sqlite": (_json_as_calls,),
+    "duckdb": (_grouping_as_calls, _plain_in_brackets, _json_as_calls),
 }

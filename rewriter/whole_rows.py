@@ -30,7 +30,10 @@ def whole_row_edits(statement: Statement, changed: Iterable[Scan]) -> Iterator[E
         scan = scans.get(id(_source(statement, column)))
         start, end = position(column.this), end_position(column.this)
         after = statement.tokens[places[start] + 1 : places[start] + 2]
-        if scan is not None and not any(token.token_type in (TokenType.FARROW, TokenType.COLON_EQ) for token in after):
+        if scan is None or any(token.token_type in (TokenType.FARROW, TokenType.COLON_EQ) for token in after):
+            continue
+        # The type knows its own columns' names, not the aliases that the statement gives them.
+        if not (scan.has_column_list and isinstance(column.parent, exp.Paren)):
             yield Edit(start, end, _cast(statement, scan, statement.sql[start:end]))
 
 
