@@ -15,9 +15,10 @@ from rewriter.scans import Scan, end_position, position
 from rewriter.schema import RelationKind
 from rewriter.select_items import SelectItem, select_items
 from rewriter.statement import Statement
+from rewriter.token_runs import closing
 
 _LONGEST = 64
-"""MySQL gives a name of its own to an unnamed column inside the statement where the text would be longer."""
+"""MariaDB gives a name of its own to an unnamed column of a common table expression where the text would be longer."""
 
 
 def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iterable[Scan]) -> Iterator[Edit]:
@@ -48,12 +49,31 @@ def _alias(statement: Statement, item: SelectItem) -> Iterator[Edit]:
     start, end = statement.tokens[item.first].start, statement.tokens[item.last].end + 1
     name = printed(statement.sql[start:end]) if statement.dialect == "duckdb" else _text(statement, item)
     is_mysql = statement.dialect == "mysql"
-    if name is None or (is_mysql and item.is_nested and len(name) > _LONGEST):
+    if name is None or (is_mysql and len(name) > _LONGEST and _is_in_expression(statement, start)):
         return
     if is_mysql and statement.text[start:end].count("?") and statement.is_percent_doubled:
         return  # a placeholder in the name would be one more parameter
     quote = "`" if is_mysql else '"'
     yield Edit(end, end, f" AS {quote}{name.replace(quote, 2 * quote)}{quote}")
+
+
+def _is_in_expression(statement: Statement, place: int) -> bool:
+    """Whether a place lies in the body of a common table expression."""
+    for cte in statement.nodes(exp.CTE):
+        start = end_position(cte.args["alias"].this)
+        if start <= place < _body_end(statement, start):
+            return True
+    return False
+
+
+def _body_end(statement: Statement, start: int) -> int:
+    """The place of the bracket that ends the body of the expression whose name ends at `start`."""
+    tokens = statement.tokens
+    opening = next(i for i, t in enumerate(tokens) if t.start >= start and t.token_type == TokenType.L_PAREN)
+    if closing(tokens, opening) + 1 < len(tokens) and tokens[closing(tokens, opening) + 1].text.lower() == "as":
+        opening = closing(tokens, opening) + 2  # what came first was its list of columns
+    end = closing(tokens, opening)
+    return tokens[end].start if end < len(tokens) else len(statement.sql)
 
 
 def _respelled(statement: Statement, scanned: Iterable[Scan]) -> Iterator[int]:

@@ -30,11 +30,10 @@ _OUTSIDE, _EXPECTED, _DISTINCT_ON = -1, -2, -3
 
 @dataclass(frozen=True, slots=True)
 class SelectItem:
-    """First and last token of an item, by index. `is_nested`: whether it stands in brackets."""
+    """First and last token of an item, by index."""
 
     first: int
     last: int
-    is_nested: bool
 
 
 def select_items(statement: Statement) -> Iterator[SelectItem]:
@@ -45,14 +44,14 @@ def select_items(statement: Statement) -> Iterator[SelectItem]:
             levels[-1] = index if levels[-1] == _EXPECTED else levels[-1]
             levels.append(_OUTSIDE)
         elif token.token_type in _CLOSING:
-            yield from _ended(levels.pop(), index, levels)
+            yield from _ended(levels.pop(), index)
             levels[-1:] = [_EXPECTED if level == _DISTINCT_ON else level for level in levels[-1:]]
         else:
             before = levels[-1]
             levels[-1] = _after(statement, index, before)
             if levels[-1] < 0:
-                yield from _ended(before, index, levels[1:])
-    yield from _ended(levels[-1], len(statement.tokens), [])
+                yield from _ended(before, index)
+    yield from _ended(levels[-1], len(statement.tokens))
 
 
 def _after(statement: Statement, index: int, level: int) -> int:
@@ -83,6 +82,6 @@ def _is_end(statement: Statement, index: int, word: str) -> bool:
     return word in _ENDS and not (word == "from" and before.text.lower() == "distinct")
 
 
-def _ended(first: int, after: int, around: list[int]) -> Iterator[SelectItem]:
+def _ended(first: int, after: int) -> Iterator[SelectItem]:
     if 0 <= first < after:
-        yield SelectItem(first, after - 1, bool(around))
+        yield SelectItem(first, after - 1)
