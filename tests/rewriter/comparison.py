@@ -1,6 +1,7 @@
 """What a statement gives through the rewriter, held against the masked copy and against the twin."""
 
 import re
+import sqlite3
 import threading
 from collections import Counter
 from contextlib import closing
@@ -123,8 +124,10 @@ def _answer(connection: Any, sql: str) -> _Answer:
 
 
 def _name(connection: Any, name: str) -> str:
-    """A column's name; on MySQL an expression may name its own database, and is cut."""
-    return re.sub(r"_(raw|copy|twin)\b", "", name)[:200] if isinstance(connection, pymysql.Connection) else name
+    """A column's name: on MySQL an expression may name its own database, and is cut; SQLite numbers equal names at will."""
+    if isinstance(connection, pymysql.Connection):
+        return re.sub(r"_(raw|copy|twin)\b", "", name)[:200]
+    return re.sub(r":\d+$", "", name) if isinstance(connection, sqlite3.Connection) else name
 
 
 _INTEGERS, _TEXTS = frozenset({1, 2, 3, 8, 9}), frozenset({247, 249, 250, 251, 252, 253, 254})

@@ -85,7 +85,7 @@ _OWN: dict[Dialect, Terms] = {
         "text": (
             "concat({any}, {text})", "concat_ws('/', {any}, {text})", "left({text}, {n})",
             "if({bool}, {text}, {text})", "ifnull({text}, {any})",
-            "CAST({any} AS char(20))", "reverse({text})", "date_format({date}, '%Y-%m')", "insert({text}, 1, 1, 'X')",
+            "CAST({any} AS char(20))", "reverse({text})", "date_format({date}, '%Y-%m')",
             "substring_index({text}, '@', 1)",
             "lpad({text}, 12, '.')", "json_object('k', {any})", "convert({any}, char)", "hex({text})",
             "elt({n1}, {text}, {text})", "greatest({text}, {text})",
