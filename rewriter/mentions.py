@@ -21,17 +21,20 @@ class Mentions:
 
     `words`: word in lower case → the qualifiers it stands behind, None for none or for one that proves nothing.
     `everything`: aliases (lower case) of which all columns are used, None among them when it holds for every scan.
+    `opaque`: those of them of which all columns are used otherwise than by a star.
     """
 
     words: dict[str, set[str | None]] = field(default_factory=dict)
     everything: set[str | None] = field(default_factory=set)
+    opaque: set[str | None] = field(default_factory=set)
 
     def with_inner(self, other: "Mentions") -> "Mentions":
         """These and, behind no qualifier, those of a text that will stand inside the statement."""
         words = {word: set(qualifiers) for word, qualifiers in self.words.items()}
         for word in other.words:
             words.setdefault(word, set()).add(None)
-        return Mentions(words, self.everything | ({None} if other.everything else set()))
+        everything = {None} if other.everything else set()
+        return Mentions(words, self.everything | everything, self.opaque | everything)
 
     def is_everything(self, scan: Scan) -> bool:
         """Whether the statement may use every column of `scan`."""
@@ -39,6 +42,17 @@ class Mentions:
         # A full-text query names columns inside a string.
         is_virtual = scan.relation.kind is RelationKind.VIRTUAL
         return is_spoken or scan.has_column_list or scan.is_operand or is_virtual
+
+    def is_opaque(self, scan: Scan) -> bool:
+        """Whether it may use every column of `scan` otherwise than by a star."""
+        is_virtual = scan.relation.kind is RelationKind.VIRTUAL
+        is_spoken = None in self.opaque or scan.word in self.opaque
+        return is_spoken or scan.has_column_list or scan.is_operand or is_virtual
+
+    def uses_all(self, word: str | None) -> None:
+        """Note that all columns of one scan are used, or of all, otherwise than by a star."""
+        self.everything.add(word)
+        self.opaque.add(word)
 
     def names(self, word: str, scan: Scan) -> bool:
         """Whether the statement may name column `word` of `scan`."""
@@ -55,6 +69,7 @@ def mentions(statement: Statement, found: tuple[Scan, ...]) -> Mentions:
     _implicit_columns(statement, result)
     spoken = {scan.word for scan in found}
     definitions = {place for scan in found for place in _definition_places(scan)}
+    definitions.update(_alias_places(statement))
     tokens = statement.tokens
     columns = _column_words(found)
     for index, token in enumerate(tokens):
@@ -66,12 +81,13 @@ def mentions(statement: Statement, found: tuple[Scan, ...]) -> Mentions:
         for name in word.split() or [word]:  # some tokens are two words
             result.words.setdefault(name, set()).add(qualifier)
         result.words.setdefault(word, set()).add(qualifier)
-        if word in spoken and token.start not in definitions and not _is_before_dot(tokens, index):
-            result.everything.add(word)
+        is_row = word in spoken and token.start not in definitions and not _is_before_dot(tokens, index)
+        if is_row and qualifier is None:
+            result.uses_all(word)
         if qualifier in columns and word not in columns[qualifier]:
-            result.everything.add(qualifier)  # PostgreSQL: c.row_to_json is row_to_json(c)
+            result.uses_all(qualifier)  # PostgreSQL: c.row_to_json is row_to_json(c)
         if not word.isascii() or len(word) > _SHORTEST_LIMIT:
-            result.everything.add(None)
+            result.uses_all(None)
     return result
 
 
@@ -109,6 +125,14 @@ def _definition_places(scan: Scan) -> Iterator[int]:
     for lock in query.args.get("locks") or () if query else ():
         for table in lock.expressions:
             yield position(table.this)
+
+
+def _alias_places(statement: Statement) -> Iterator[int]:
+    """Where derived tables and common table expressions get their names."""
+    for alias in statement.nodes(exp.TableAlias):
+        name = alias.this
+        if isinstance(name, exp.Identifier) and "start" in name.meta:
+            yield position(name)
 
 
 def _closed_sources(statement: Statement) -> set[str]:
@@ -174,8 +198,9 @@ def _implicit_columns(statement: Statement, result: Mentions) -> None:
     for join in statement.nodes(exp.Join):
         is_implicit = is_implicit or (join.args.get("method") or "").upper() == "NATURAL"
     if is_implicit:
-        result.everything.add(None)
-    result.everything.update(_bracketed_tables(statement))
+        result.uses_all(None)
+    for word in _bracketed_tables(statement):
+        result.uses_all(word)
 
 
 def _bracketed_tables(statement: Statement) -> Iterator[str]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from masking.names import ColumnName
 from rewriter.binding import BoundColumn, Protected
-from rewriter.errors import Reason, StatementRefused
 from rewriter.mentions import Mentions
 from rewriter.scans import Scan
 
@@ -21,12 +20,14 @@ _WORD = re.compile(r"[^\W\d][\w$]*")
 class Needed:
     """What a statement can need of one scan: its columns in table order, and the engine's system columns that it names.
 
-    `sources`: columns that are needed only because a generated column among them is computed from them.
+    `sources`: columns that are needed only because a generated column among them is computed from them. `extra`: names
+    among them that a star must not show, where one reads them all.
     """
 
     columns: tuple[BoundColumn, ...]
     system: tuple[str, ...]
     sources: tuple[BoundColumn, ...] = ()
+    extra: tuple[str, ...] = ()
 
     @property
     def names(self) -> frozenset[ColumnName]:
@@ -35,11 +36,7 @@ class Needed:
 
 
 def needed(scan: Scan, protected: Protected, mentions: Mentions) -> Needed:
-    """The columns of `scan` that the statement can need.
-
-    Raises:
-        StatementRefused: a system column beside `*`, which a derived table cannot give exactly.
-    """
+    """The columns of `scan` that the statement can need."""
     is_everything = mentions.is_everything(scan)
     hidden = {column.name.lower() for column in scan.relation.columns if column.is_hidden}
     columns = tuple(
@@ -49,9 +46,7 @@ def needed(scan: Scan, protected: Protected, mentions: Mentions) -> Needed:
     )
     system = tuple(name for name in protected.system if mentions.names(name, scan))
     extra = (*system, *(c.word for c in columns if c.word in hidden))
-    if is_everything and extra and any(c.mask or c.generation for c in columns):
-        raise StatementRefused(Reason.CONSTRUCT, f"Name the columns instead of writing * beside {extra[0]}.")
-    return Needed(columns, system, tuple(_sources(columns, protected)))
+    return Needed(columns, system, tuple(_sources(columns, protected)), extra if is_everything else ())
 
 
 def _sources(columns: tuple[BoundColumn, ...], protected: Protected) -> Iterator[BoundColumn]:

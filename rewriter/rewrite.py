@@ -29,6 +29,7 @@ from rewriter.scans import Scan, scans
 from rewriter.schema import Catalog, Relation, RelationKind
 from rewriter.settings import setting_edits
 from rewriter.shadowing import shadowing_edits
+from rewriter.stars import star_edits
 from rewriter.statement import Statement, fingerprint, read_statement, without_literals
 from rewriter.verify import verify
 from rewriter.views import definition, reaches_protected, sensitive_words, within
@@ -245,6 +246,8 @@ def _plan(work: _Work) -> _Plan:
     apart = named_apart(statement, [target.scan for target in changed], found)
     changed = [replace(target, scan=apart.get(target.scan.start, target.scan)) for target in changed]
     edits.update(_edits(statement, changed))
+    beside = {t.scan: t.columns for t in changed if t.columns is not None and t.columns.extra}
+    edits.update(star_edits(statement, beside, names))
     edits.update(qualifier_edits(statement, [target.scan for target in changed], found, apart=apart))
     edits.update(whole_row_edits(statement, [target.scan for target in changed]))
     edits.update(shadowing_edits(statement, words, binding.resolver))

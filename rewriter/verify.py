@@ -170,8 +170,9 @@ def _grouped_stars(tokens: Sequence[Token]) -> frozenset[int]:
 
 
 def _names_given(statement: Statement) -> frozenset[int]:
-    """Where outputs get their names, which read nothing there."""
+    """Where outputs and derived tables get their names, which read nothing there."""
     names = [alias.args["alias"] for alias in statement.nodes(exp.Alias)]
+    names += [alias.this for alias in statement.nodes(exp.TableAlias)]
     places = [name.meta.get("start") for name in names if isinstance(name, exp.Identifier)]
     return frozenset(int(place) for place in places if place is not None)
 
