@@ -124,7 +124,7 @@ def _answer(connection: Any, sql: str) -> _Answer:
 
 
 def _name(connection: Any, name: str) -> str:
-    """A column's name: on MySQL an expression may name its own database, and is cut; SQLite numbers equal names at will."""
+    """A column's name: MySQL may show its own database in it and cuts it; SQLite numbers equal names at will."""
     if isinstance(connection, pymysql.Connection):
         return re.sub(r"_(raw|copy|twin)\b", "", name)[:200]
     return re.sub(r":\d+$", "", name) if isinstance(connection, sqlite3.Connection) else name
