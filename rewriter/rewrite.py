@@ -257,14 +257,19 @@ def _plan(work: _Work) -> _Plan:
 
 
 def _mentioned(work: _Work, found: tuple[Scan, ...]) -> Mentions:
-    """The names that the statement uses, and those in the definitions of its views, which will stand inside it.
+    """The names that the statement uses, and those of its views and generated columns, which will stand inside it.
 
-    Inside they mean the views' own tables; but the check, which knows nothing of views, cannot tell.
+    Inside they mean columns of the views' own tables and of the generated columns' own; but the check cannot tell.
     """
-    names = mentions(work.statement, found)
+    names = said = mentions(work.statement, found)
     for scan in found:
         view = _masked_view(scan.relation, work.binding, work.revealed)
         names = names if view is None else names.with_inner(view.names)
+        protected = work.binding.protected.get(scan.relation.key)
+        columns = needed(scan, protected, said) if protected is not None else None
+        if columns is not None and any(column.generation is not None for column in columns.columns):
+            inner = Mentions({column.word: set() for column in (*columns.columns, *columns.sources)})
+            names = names.with_inner(inner)
     return names
 
 

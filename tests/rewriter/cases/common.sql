@@ -128,3 +128,5 @@ SELECT id FROM customers WHERE score = (SELECT max(score) FROM customers) ORDER 
 SELECT id, CAST(score AS CHAR(10)) AS t FROM customers ORDER BY id;
 -- title: select without a table
 SELECT 1 AS one, 'customers' AS word;
+-- title: generated column beside a table with a masked column of the same name
+SELECT g.domain, e.name FROM generated_mails g JOIN employees e ON e.id = g.id ORDER BY e.id;
