@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tests.rewriter.generator_scalars import Scalars
-from tests.rewriter.generator_sources import Chance, Column, Scope, Source
-from tests.rewriter.generator_terms import Kind
+from rewriter.proof.scalars import Scalars
+from rewriter.proof.sources import Chance, Column, Scope, Source
+from rewriter.proof.terms import Kind
 
 _REFERENCE = re.compile(r"(?:.*\.)?[\"`\[]?([\w ]+)[\"`\]]?")
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from tests.rewriter.generator_sources import Chance, Query, Scope, Source
-from tests.rewriter.generator_terms import KINDS, Kind, aggregates, literals, patterns, terms, windows
+from rewriter.proof.sources import Chance, Query, Scope, Source
+from rewriter.proof.terms import KINDS, Kind, aggregates, terms, windows
 
 _HOLE = re.compile(r"\{\{|\}\}|\{(\w+)(?:=(\w+))?\}")
 _ATOM = re.compile(r"[\w.\"`\[\]]+|'[^']*'|\w+\([^()]*\)")
@@ -59,7 +59,7 @@ class Scalars:
             return self.chance.one(found)
         if scope.grouped is not None and self.chance.is_drawn(0.5):
             return self.aggregate(kind, scope, 1)
-        return self.chance.one(literals(kind, self.chance.dialect))
+        return self.chance.literal(kind)
 
     def reference(self, name: str, scope: Scope, source: Source) -> str:
         """A column, with its qualifier where it needs or happens to have one."""
@@ -97,7 +97,7 @@ class Scalars:
             case "n" | "n1":
                 return str(self.chance.random.randint(1 if name == "n1" else 0, 9))
             case "pattern":
-                return self.chance.one(patterns())
+                return self.chance.one(self.chance.vocabulary.patterns)
             case "partition":
                 return f"PARTITION BY {self.term(self.kind(scope), scope, depth)}" if self.chance.is_drawn(0.6) else ""
             case "total":
@@ -105,7 +105,7 @@ class Scalars:
             case "any":
                 return self._bracketed(self.term(self.kind(scope), scope, depth))
             case _:
-                return self._bracketed(self.term(next(k for k in KINDS if k == name), scope, depth))
+                return self._bracketed(self.term(next(k for k in (*KINDS, "other") if k == name), scope, depth))
 
     def _bracketed(self, text: str) -> str:
         return text if _ATOM.fullmatch(text) and not self.chance.is_drawn(0.03) else f"({text})"

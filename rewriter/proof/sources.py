@@ -1,11 +1,12 @@
-"""What a generated statement may read: the tables and views of the replica, and how their names may be spelled."""
+"""What a generated statement may read: the tables and views of a schema, and how their names may be spelled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from masking.types import Dialect
-from tests.rewriter.generator_terms import Kind
+from rewriter.binding import quoted
+from rewriter.proof.terms import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table, view or common table expression. `key`: columns that tell its rows apart, None where nothing does."""
+    """A table, view or common table expression.
+
+    `key`: columns that tell its rows apart, None where nothing does. `schema`: empty for an expression. `is_on_path`:
+    whether its bare name is enough. `is_table`: whether what only a base table can carry may stand with it.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] | None = None
     schema: str = ""
+    is_on_path: bool = True
+    is_table: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,66 +42,30 @@ class Source:
     key: tuple[str, ...] | None = None
 
 
-def _relation(name: str, columns: str, key: str | None = "id", *, schema: str = "") -> Relation:
-    """From `name kind, name kind`."""
-    pairs = (pair.split(" ") for pair in columns.split(", "))
-    kinds: dict[str, Kind] = {
-        "text": "text",
-        "int": "int",
-        "num": "num",
-        "date": "date",
-        "stamp": "stamp",
-        "bool": "bool",
-    }
-    named = tuple(Column(name.replace("_of_", " "), kinds[kind]) for name, kind in pairs)
-    return Relation(name, named, (key,) if key else None, schema)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """What statements of one engine speak of.
+
+    `sensitive`: those of `relations` with masked columns; there is at least one. `literals`: SQL of values that cells
+    may hold, raw and masked. `patterns`: what texts are matched with. `reserved`: lower-case words that are a name only
+    in quotes.
+    """
+
+    dialect: Dialect
+    database: str
+    relations: tuple[Relation, ...]
+    sensitive: tuple[Relation, ...]
+    literals: Mapping[Kind, tuple[str, ...]]
+    patterns: tuple[str, ...]
+    reserved: frozenset[str] = frozenset()
 
 
-_COMMON = (
-    _relation(
-        "customers",
-        "id int, name text, email text, ssn text, phone text, born date, created stamp, salary num, score int, "
-        "city text, active bool",
-    ),
-    _relation("customers2", "id int, email text, ssn text, score int"),
-    _relation("employees", "id int, manager_id int, name text, email text"),
-    _relation("employees2", "id int, email text, score int"),
-    _relation("cards", "id int, customer_id int, number text"),
-    _relation("orders", "id int, customer_id int, total num, placed date, note text"),
-    _relation("active_customers", "id int, name text, email text"),
-    _relation("named_customers", "id int, mail text, total num", None),
-    _relation("order_totals", "customer_id int, spent num", "customer_id"),
-    _relation("mails_per_city", "city text, email text, n int", None),
-)
-_OWN: dict[Dialect, tuple[Relation, ...]] = {
-    "postgresql": (
-        _relation("events", "id int, kind text, secret text"),
-        _relation("events_a", "id int, kind text, secret text"),
-        _relation("people", "id int, name text", schema="crm"),
-        _relation("customers", "id int, email text", schema="crm"),
-        _relation("Odd Table", "id int, Secret_of_Code text"),
-    ),
-    "mysql": (_relation("things", "id int, payload text"),),
-    "sqlite": (_relation("codes", "code text", None), _relation("things", "id int, handle text")),
-    "duckdb": (),
-}
-_SCHEMAS: dict[Dialect, tuple[str, ...]] = {
-    "postgresql": ("public", '"public"', "PUBLIC"),
-    "mysql": ("unmask_raw", "`unmask_raw`"),
-    "sqlite": ("main", '"MAIN"', "[main]"),
-    "duckdb": ("main", "memory.main", "memory"),
-}
 _QUOTES: dict[Dialect, tuple[str, ...]] = {
     "postgresql": ('""',),
     "mysql": ("``",),
     "sqlite": ('""', "``", "[]"),
     "duckdb": ('""',),
 }
-
-
-def relations(dialect: Dialect) -> tuple[Relation, ...]:
-    """What the replica has on an engine; the first ones have masked columns."""
-    return _COMMON + _OWN[dialect]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +102,14 @@ class Chance:
     """Decides everything that is left open, from one source of chance; writes names as its engine may take them."""
 
     random: Random
-    dialect: Dialect
+    vocabulary: Vocabulary
     names: int = 0
     expressions: list[Relation] = field(default_factory=list)
+
+    @property
+    def dialect(self) -> Dialect:
+        """The engine's SQL."""
+        return self.vocabulary.dialect
 
     def is_drawn(self, share: float) -> bool:
         """True in `share` of all draws."""
@@ -146,6 +122,10 @@ class Chance:
     def is_for(self, *dialects: Dialect) -> bool:
         """Whether statements are for one of some engines."""
         return self.dialect in dialects
+
+    def literal(self, kind: Kind) -> str:
+        """A value of that kind."""
+        return self.one(self.vocabulary.literals[kind])
 
     def fresh(self) -> str:
         """A name that no other part of the statement has."""
@@ -161,16 +141,24 @@ class Chance:
         return self._spelled(name, is_case_free=self.dialect in ("sqlite", "duckdb"))
 
     def schema(self, relation: Relation) -> str:
-        """A qualifier for a relation, with its dot."""
-        return f"{relation.schema or self.one(_SCHEMAS[self.dialect])}."
+        """A qualifier for a relation, with its dot; DuckDB's may name the database, or it alone."""
+        schema = self.table(relation.schema)
+        if not self.is_for("duckdb"):
+            return f"{schema}."
+        database = self.table(self.vocabulary.database)
+        forms = [schema, f"{database}.{schema}"] + [database] * (relation.schema == "main")
+        return f"{self.one(forms)}."
 
     def _spelled(self, name: str, *, is_case_free: bool) -> str:
-        is_plain = name.isidentifier() and (is_case_free or name == name.lower())
-        folds = is_case_free or self.dialect == "postgresql"
+        folds = is_case_free or self.is_for("postgresql")
+        is_plain = name.isidentifier() and (is_case_free or name == name.lower() or not folds)
+        is_plain = is_plain and name.lower() not in self.vocabulary.reserved
         choice = self.random.random()
         if is_plain and choice < 0.75:
             return name
-        if is_plain and folds and choice < 0.85:
+        if is_plain and folds and name.isascii() and choice < 0.85:
             return self.one((name.upper(), name.capitalize()))
+        if any(quote in name for quote in '"`[]'):
+            return quoted(name, self.dialect)
         quotes = self.one(_QUOTES[self.dialect])
         return f"{quotes[0]}{name}{quotes[1]}"

@@ -1,33 +1,32 @@
-"""Random SELECT statements over the replica's tables, in each engine's own SQL.
+"""Random SELECT statements over any schema, in each engine's own SQL.
 
-A statement is decided by its seed alone. Most are valid; those that an engine refuses, it refuses on database and copy
-alike. None depends on an order of rows that it does not ask for, so results compare as multisets of rows.
+A statement is decided by its seed and vocabulary alone. Most are valid; those that an engine refuses, it refuses on
+database and copy alike. None depends on an order of rows that it does not ask for, so results compare as multisets.
 """
 
 import re
 from dataclasses import replace
 from random import Random
 
-from masking.types import Dialect
-from tests.rewriter.generator_items import Item, Items, columns_of
-from tests.rewriter.generator_scalars import Scalars
-from tests.rewriter.generator_sources import Chance, Column, Query, Relation, Scope, Source, relations
-from tests.rewriter.generator_tables import Tables
-from tests.rewriter.generator_terms import Kind
+from rewriter.proof.items import Item, Items, columns_of
+from rewriter.proof.scalars import Scalars
+from rewriter.proof.sources import Chance, Column, Query, Relation, Scope, Source, Vocabulary
+from rewriter.proof.tables import Tables
+from rewriter.proof.terms import Kind
 
 _DEPTH = 3
 
 
-def statement(dialect: Dialect, seed: int) -> str:
+def statement(vocabulary: Vocabulary, seed: int) -> str:
     """The SELECT statement of a seed."""
-    return Generator(Random(f"{dialect} {seed}"), dialect).statement()
+    return Generator(Random(f"{vocabulary.dialect} {seed}"), vocabulary).statement()
 
 
 class Generator:
-    """Statements of one engine, drawn from one source of chance."""
+    """Statements over one vocabulary, drawn from one source of chance."""
 
-    def __init__(self, random: Random, dialect: Dialect) -> None:
-        self.chance = Chance(random, dialect)
+    def __init__(self, random: Random, vocabulary: Vocabulary) -> None:
+        self.chance = Chance(random, vocabulary)
         self.scalars = Scalars(self.chance, self.query)
         self.tables = Tables(self.chance, self.scalars, self.query)
         self.items = Items(self.chance, self.scalars)
@@ -60,7 +59,7 @@ class Generator:
     def _expression(self, depth: int, *, is_recursive: bool) -> str:
         """One common table expression, known to what follows."""
         is_shadow = self.chance.is_drawn(0.3)
-        name = self.chance.random.choice(relations(self.chance.dialect)[:7]).name if is_shadow else self.chance.fresh()
+        name = self.chance.random.choice(self.chance.vocabulary.relations).name if is_shadow else self.chance.fresh()
         if is_recursive and self.chance.is_drawn(0.7):
             return self._recursive(name)
         query = self.query(depth - 1, (), None)
@@ -74,17 +73,21 @@ class Generator:
         return f"{self.chance.table(name)}{names} AS {how}({query.sql})"
 
     def _recursive(self, name: str) -> str:
+        """A counter, or a walk from row to row over two numbers of one table."""
         spoken = self.chance.table(name)
-        self.chance.expressions.append(
-            Relation(name, (Column("id", "int"), Column("email", "text"), Column("depth", "int")))
-        )
+        columns = (Column("id", "int"), Column("email", "text"), Column("depth", "int"))
+        self.chance.expressions.append(Relation(name, columns))
         head = f"{spoken}(id, email, depth) AS "
-        if self.chance.is_drawn(0.4):
+        relation = self.tables.relation(is_stored=True)
+        numbers = [self.chance.column(column.name) for column in relation.columns if column.kind == "int"]
+        texts = [self.chance.column(column.name) for column in relation.columns if column.kind == "text"]
+        if not numbers or not texts or self.chance.is_drawn(0.4):
             return head + f"(SELECT 1, 'x', 0 UNION ALL SELECT id + 1, email, depth + 1 FROM {spoken} WHERE id < 4)"
-        employees = self.chance.schema(Relation("employees", ())) + self.chance.table("employees")
-        base = f"SELECT id, email, 0 FROM {employees if name == 'employees' else 'employees'} WHERE manager_id IS NULL"
-        step = f"SELECT e.id, e.email, c.depth + 1 FROM {employees} e JOIN {spoken} c ON e.manager_id = c.id"
-        return f"{head}({base} UNION {self.chance.one(('ALL ', ''))}{step} WHERE c.depth < 5)"
+        table = self.chance.schema(relation) + self.chance.table(relation.name)
+        to, said = numbers[0], self.chance.one(texts)
+        base = f"SELECT {to}, {said}, 0 FROM {table} WHERE {to} < {self.chance.random.randint(1, 9)}"
+        step = f"SELECT e.{to}, e.{said}, c.depth + 1 FROM {table} e JOIN {spoken} c ON e.{numbers[-1]} = c.id"
+        return f"{head}({base} UNION {self.chance.one(('ALL ', ''))}{step} WHERE c.depth < 3)"
 
     def _united(self, depth: int, outer: tuple[Source, ...], kinds: tuple[Kind, ...] | None) -> Query:
         first = self.query(depth - 1, outer, kinds)
@@ -109,8 +112,8 @@ class Generator:
     def _whole_table(self) -> Query:
         relation = self.tables.relation()
         name = self.chance.table(relation.name)
-        if relation.schema:
-            name = f"{relation.schema}.{name}"
+        if not relation.is_on_path:
+            name = f"{self.chance.schema(relation)}{name}"
         forms = {"postgresql": f"TABLE {name}", "duckdb": f"FROM {name}"}
         return Query(forms.get(self.chance.dialect, f"SELECT * FROM {name}"), relation.columns)
 
@@ -161,7 +164,7 @@ class Generator:
         keyed = self._keyed(scope)
         if keyed is not None and self.chance.is_drawn(0.2):
             terms = keyed
-            text = f" GROUP BY {terms[0][0]}"
+            text = f" GROUP BY {self.scalars.total(replace(scope, sources=scope.sources[:1]))[0]}"
         else:
             text = self._grouping([text for text, _ in terms])
         grouped = replace(scope, grouped=terms, is_windowed=True)
@@ -175,7 +178,7 @@ class Generator:
     def _keyed(self, scope: Scope) -> tuple[tuple[str, Kind], ...] | None:
         """The columns of a table whose key decides them."""
         source = scope.sources[0]
-        if self.chance.is_for("duckdb") or source.key != ("id",):
+        if self.chance.is_for("duckdb") or source.key is None or len(source.key) != 1:
             return None
         return tuple((f"{source.spoken}.{self.chance.column(c.name)}", c.kind) for c in source.columns)
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
-from tests.rewriter.generator_scalars import Queries, Scalars
-from tests.rewriter.generator_sources import Chance, Column, Relation, Scope, Source, relations
+from rewriter.proof.scalars import Queries, Scalars
+from rewriter.proof.sources import Chance, Column, Relation, Scope, Source
 
 _LATERAL = ("postgresql", "duckdb")
 
@@ -147,25 +147,26 @@ class Tables:
                 ), f"json_each('[1, 2, 5]'){declared}"
         return Source(spoken, (Column("n", "int"),)), text.format(declared)
 
-    def relation(self) -> Relation:
-        """A table, view or visible expression; half of the draws are of the tables with masked columns."""
-        known = relations(self.chance.dialect)
-        if self.chance.expressions and self.chance.is_drawn(0.5):
+    def relation(self, *, is_stored: bool = False) -> Relation:
+        """A table, view or visible expression; most draws are of those with masked columns."""
+        known = self.chance.vocabulary
+        if not is_stored and self.chance.expressions and self.chance.is_drawn(0.5):
             return self.chance.random.choice(self.chance.expressions)
-        return self.chance.random.choice(known[:5] if self.chance.is_drawn(0.6) else known)
+        return self.chance.random.choice(known.sensitive if self.chance.is_drawn(0.6) else known.relations)
 
     def _table(self) -> tuple[Source, str]:
         relation = self.relation()
         is_shadowed = any(e.name.lower() == relation.name.lower() for e in self.chance.expressions)
         is_expression = relation in self.chance.expressions
         name = self.chance.table(relation.name)
-        is_qualified = bool(relation.schema) or (not is_expression and (is_shadowed or self.chance.is_drawn(0.12)))
+        is_needed = not relation.is_on_path or is_shadowed
+        is_qualified = not is_expression and (is_needed or self.chance.is_drawn(0.12))
         schema = self.chance.schema(relation) if is_qualified else ""
-        is_table = not is_expression and relation.key == ("id",) and relation.name != "active_customers"
-        before, after = self._clauses() if is_table else ("", "")
+        before, after = self._clauses(relation) if relation.is_table else ("", "")
         if self.chance.is_drawn(0.3) and relation.name not in self._spoken:
             self._spoken.append(relation.name)
-            speak = schema if schema and self.chance.is_drawn(0.5) and "memory" not in schema else ""
+            is_said = bool(schema) and not self.chance.is_for("duckdb") and self.chance.is_drawn(0.5)
+            speak = schema if is_said else ""
             return Source(
                 speak + self.chance.table(relation.name), relation.columns, relation.key
             ), f"{before}{schema}{name}{after}"
@@ -178,7 +179,7 @@ class Tables:
             ), f"{before}{schema}{name}{declared}({', '.join(self.chance.column(c.name) for c in columns)}){after}"
         return Source(spoken, columns, relation.key), f"{before}{schema}{name}{declared}{after}"
 
-    def _clauses(self) -> tuple[str, str]:
+    def _clauses(self, relation: Relation) -> tuple[str, str]:
         """What only a base table can carry."""
         if not self.chance.is_drawn(0.06):
             return "", ""
@@ -191,9 +192,11 @@ class Tables:
                         ("", " TABLESAMPLE SYSTEM (100) REPEATABLE (1)"),
                     )
                 )
-            case "mysql":
+            case "mysql" if relation.key:
                 return "", self.chance.one((" USE INDEX (PRIMARY)", " IGNORE INDEX (PRIMARY)"))
             case "sqlite":
                 return "", " NOT INDEXED"
             case "duckdb":
                 return "", " TABLESAMPLE 100%"
+            case _:
+                return "", ""

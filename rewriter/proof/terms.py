@@ -9,8 +9,10 @@ from typing import Literal, get_args
 
 from masking.types import Dialect
 
-Kind = Literal["text", "int", "num", "date", "stamp", "bool"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+Kind = Literal["text", "int", "num", "date", "stamp", "bool", "other"]
+"""A kind of value; `other` is one that only what takes any type is said of."""
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "other")
+"""Those that a term may be asked for."""
 
 Terms = dict[Kind, tuple[str, ...]]
 
@@ -27,6 +29,7 @@ _COMMON: Terms = {
     "num": ("{num} + {int}", "{num} * {n}", "round({num})", "coalesce({num}, {int})", "abs({num})"),
     "date": ("coalesce({date}, {date})", "nullif({date}, {date})", "CASE WHEN {bool} THEN {date} END"),
     "stamp": ("coalesce({stamp}, {stamp})",),
+    "other": ("CASE WHEN {bool} THEN {other} END",),
     "bool": (
         "{text} = {text}", "{int} = {int}", "{num} < {num}", "{text} <> {text}", "{int} >= {int}", "{date} > {date}",
         "{any} IS NULL", "{any} IS NOT NULL", "({bool} AND {bool})", "({bool} OR {bool})", "NOT ({bool})",
@@ -180,6 +183,7 @@ _AGGREGATES: Terms = {
     "date": ("max({date})", "min({date})"),
     "stamp": ("max({stamp})",),
     "bool": ("count({any}) > {n}", "max({text}) = min({text})", "max({int}) IS NULL"),
+    "other": ("max({date})",),
 }  # fmt: skip
 
 _OWN_AGGREGATES: dict[Dialect, Terms] = {
@@ -238,39 +242,8 @@ _WINDOWS: Terms = {
     "date": ("min({date}) OVER ({partition})", "lag({date}) OVER (ORDER BY {total})"),
     "stamp": ("max({stamp}) OVER ({partition})",),
     "bool": ("count(*) OVER ({partition}) > {n}",),
+    "other": ("lag({other}) OVER (ORDER BY {total})",),
 }  # fmt: skip
-
-_TEXTS = (
-    "a***@***.example", "ana1@mail.example", "***-**-6001", "123-45-6001", "[redacted]", "+41 44 001", "Bern", "Oslo",
-    "Ana",
-    "someone@***.example", "************1003", "4111 1111 1111 1003", "note 3", "", "a", "B", "it''s",
-)  # fmt: skip
-_DATES = ("1980-01-01", "1975-02-04", "2024-03-01", "1990-01-01")
-_PATTERNS = ("a%", "%e", "_***%", "%6001", "%@mail%", "[r%", "%4%", "B%")
-
-
-def literals(kind: Kind, dialect: Dialect) -> tuple[str, ...]:
-    """Values that sensitive columns hold, raw and masked, and others."""
-    typed = "" if dialect == "sqlite" else "DATE "
-    stamped = "" if dialect == "sqlite" else "TIMESTAMP "
-    match kind:
-        case "text":
-            return tuple(f"'{text}'" for text in _TEXTS)
-        case "int":
-            return ("0", "7", "10", "20", "42", "1", "-3")
-        case "num":
-            return ("0", "12.5", "1234.5", "27", "33.00")
-        case "date":
-            return tuple(f"{typed}'{date}'" for date in _DATES)
-        case "stamp":
-            return tuple(f"{stamped}'{date} 03:04:05'" for date in _DATES)
-        case "bool":
-            return ("1 = 1", "1 = 0") if dialect in ("mysql", "sqlite") else ("true", "false", "1 = 1")
-
-
-def patterns() -> tuple[str, ...]:
-    """What texts are matched with."""
-    return tuple(f"'{pattern}'" for pattern in _PATTERNS)
 
 
 def terms(kind: Kind, dialect: Dialect) -> tuple[str, ...]:
