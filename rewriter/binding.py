@@ -52,7 +52,7 @@ class Protected:
     """A relation with masked columns.
 
     `sql`: its full name, `alias`: its bare name, both quoted. `system`: the engine's own columns of a table, which `*`
-    leaves out.
+    leaves out. `is_open_ended`: a column that it gets one day may need a mask.
     """
 
     relation: Relation
@@ -60,6 +60,7 @@ class Protected:
     alias: str
     columns: tuple[BoundColumn, ...]
     system: tuple[str, ...]
+    is_open_ended: bool = False
 
     @property
     def masked_words(self) -> frozenset[str]:
@@ -73,7 +74,8 @@ class Protected:
 class Binding:
     """A policy over a catalog, ready for `rewrite_bound`.
 
-    `protected` holds every relation with masked columns; views that reach one are found by `rewriter.views`.
+    `protected` holds every relation with masked columns; views that reach one are found by `rewriter.views`. `listed`
+    are those of which nothing is masked yet, but may be once they have another column.
     `memo` keeps what is worked out once per binding (views' masked definitions): derived state, never part of equality.
     """
 
@@ -82,6 +84,7 @@ class Binding:
     resolver: Resolver
     protected: Mapping[tuple[str, str], Protected]
     principal: Principal | None = None
+    listed: Mapping[tuple[str, str], Protected] = field(default_factory=dict)
     memo: dict[object, object] = field(default_factory=dict, compare=False)
 
     @property
@@ -117,11 +120,23 @@ def bind(policy: Policy, catalog: Catalog, principal: Principal | None = None) -
     masks = {key: rules for key, rules in _masks_by_relation(policy, catalog, problems).items() if rules}
     _inherit(masks, catalog)
     problems.extend(_unmasked_parents(masks, catalog))
-    target = _Target(catalog, principal, problems)
+    target = _Target(catalog, principal, problems, _open_ended(policy, catalog))
     protected = {key: _protected(catalog.relations[key], rules, target) for key, rules in masks.items()}
     if problems:
         raise PolicyError(tuple(problems))
-    return Binding(policy, catalog, Resolver(catalog), protected, principal)
+    listed = {key: _protected(catalog.relations[key], {}, target) for key in target.open_ended - masks.keys()}
+    return Binding(policy, catalog, Resolver(catalog), protected, principal, listed)
+
+
+def _open_ended(policy: Policy, catalog: Catalog) -> frozenset[tuple[str, str]]:
+    """Relations, and what inherits from them, in which a column may come up that the policy masks."""
+    tables = {*policy.tables, *(name.table for name, rule in policy.columns.items() if rule.optional)}
+    keys = {relation.key for table in tables if (relation := _relation(table, catalog)) is not None}
+    size = 0
+    while size != len(keys):
+        size = len(keys)
+        keys |= {relation.key for relation in catalog.relations.values() if keys & relation.parents}
+    return frozenset(keys)
 
 
 _Rules = dict[str, tuple[ColumnName, Mask]]
@@ -221,11 +236,12 @@ def _unmasked_parents(masks: dict[tuple[str, str], _Rules], catalog: Catalog) ->
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What the policy is bound to, for whom, and the faults found so far."""
+    """What the policy is bound to, for whom, the faults found so far, and relations that may get masked columns."""
 
     catalog: Catalog
     principal: Principal | None
     problems: list[Problem]
+    open_ended: frozenset[tuple[str, str]]
 
 
 def _protected(relation: Relation, rules: _Rules, target: _Target) -> Protected:
@@ -235,14 +251,15 @@ def _protected(relation: Relation, rules: _Rules, target: _Target) -> Protected:
     is_bare = catalog.dialect == "sqlite" and not relation.has_rowid
     system = () if is_bare else tuple(name for name in _SYSTEM_COLUMNS[catalog.dialect] if name not in own)
     name = quoted(relation.name, catalog.dialect)
-    return Protected(relation, qualified(relation, catalog), name, columns, system)
+    is_open_ended = relation.key in target.open_ended
+    return Protected(relation, qualified(relation, catalog), name, columns, system, is_open_ended)
 
 
 def _bound_columns(relation: Relation, rules: _Rules, target: _Target) -> Iterator[BoundColumn]:
     catalog, problems = target.catalog, target.problems
     keys = {*relation.primary_key, *relation.foreign_keys}
     siblings = {column.name: quoted(column.name, catalog.dialect) for column in relation.columns}
-    problems.extend(_generated_twice(relation, rules))
+    problems.extend(_generated_twice(relation, rules) if rules else ())
     for column in relation.columns:
         sql = siblings[column.name]
         if column.name not in rules:
@@ -268,7 +285,7 @@ def _bound_columns(relation: Relation, rules: _Rules, target: _Target) -> Iterat
 
 def _generation(column: Column, rules: _Rules, target: _Target) -> str | None:
     """The expression of a generated column where it may read a masked one, cast to the column's own type."""
-    if column.generation is None:
+    if column.generation is None or not rules:
         return None
     if not column.generation:
         table = next(iter(rules.values()))[0].table

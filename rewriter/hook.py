@@ -158,6 +158,8 @@ class Hook:
         try:
             result = call()
         except self.driver.errors as error:
+            if after.is_rewritten:
+                self.schemas.doubt(cursor.connection)
             clean = self.driver.withheld(error) if after.is_sensitive else None
             if clean is None:
                 raise
@@ -228,7 +230,7 @@ class Hook:
         record = self._reporter.revealed(ask.who, access, prepared.rewritten, database=view.catalog.database)
         if record is None:
             return self._prepared(ask, view, self._lane(NOTHING, ask.who, is_formatted=ask.is_formatted)).sql
-        return Safe.of(prepared.sql, Aftermath(is_sensitive=True, record=record))
+        return Safe.of(prepared.sql, Aftermath(is_sensitive=True, is_rewritten=True, record=record))
 
     def _free_of_tables(self, ask: _Ask) -> Safe | None:
         """Transaction control and settings need no schema: reading it first would start a transaction too early."""
@@ -253,12 +255,18 @@ class Hook:
 
     def _rewritten(self, ask: _Ask, view: View, allowed: Allowance) -> Rewritten:
         try:
-            return self._in_view(ask, view, allowed)
+            rewritten = self._in_view(ask, view, allowed)
         except UnknownRelation as unknown:
             # The engine's own error where it knows no such relation either.
             with self.driver.unguarded(ask.connection) as cursor:
                 cursor.execute(unknown.probe)
                 cursor.fetchall()
+        else:
+            if not rewritten.has_strangers:
+                return rewritten
+            # The schema may know the name meanwhile; the stamp tells.
+            latest = self._load(ask.connection)
+            return rewritten if latest.catalog is view.catalog else self._in_view(ask, latest, allowed)
         # It does know one: our schema is out of date.
         self.schemas.refresh()
         return self._in_view(ask, self._load(ask.connection), allowed)
@@ -330,6 +338,7 @@ def _plain(text: Any) -> str:
 def _aftermath(rewritten: Rewritten) -> Aftermath:
     return Aftermath(
         is_sensitive=bool(rewritten.tables),
+        is_rewritten=not rewritten.is_unchanged,
         is_schema_change=rewritten.kind is StatementKind.DDL,
         is_transaction=rewritten.kind is StatementKind.TRANSACTION,
     )

@@ -10,11 +10,13 @@ from rewriter.rewrite import Rewritten
 class Aftermath:
     """What is left to do once a statement ran.
 
-    `is_sensitive`: its errors may carry raw cells. `is_schema_change`: what is known of the schema is out of date.
-    `is_transaction`: it may have undone such a change. `record`: the record that waits for its row count.
+    `is_sensitive`: its errors may carry raw cells. `is_rewritten`: they may mean that the schema is out of date.
+    `is_schema_change`: what is known of the schema is out of date. `is_transaction`: it may have undone such a change.
+    `record`: the record that waits for its row count.
     """
 
     is_sensitive: bool = False
+    is_rewritten: bool = False
     is_schema_change: bool = False
     is_transaction: bool = False
     record: str | None = None

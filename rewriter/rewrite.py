@@ -31,8 +31,9 @@ from rewriter.settings import setting_edits
 from rewriter.shadowing import shadowing_edits
 from rewriter.stars import star_edits
 from rewriter.statement import Statement, fingerprint, read_statement, without_literals
+from rewriter.strangers import has_strangers
 from rewriter.verify import verify
-from rewriter.views import definition, reaches_protected, sensitive_words, within
+from rewriter.views import definition, is_expanded, reaches_protected, sensitive_words, within
 from rewriter.whole_rows import whole_row_edits
 
 
@@ -42,7 +43,7 @@ class Rewritten:
 
     `masked`: sensitive columns that it can read and that come masked. `revealed`: sensitive columns that it can read
     raw. `tables`: the relations with sensitive columns that it names, as `schema.table`. `statement`: its text with
-    every literal as `?`.
+    every literal as `?`. `has_strangers`: it uses a name that the known schema does not account for.
     """
 
     sql: str
@@ -53,6 +54,7 @@ class Rewritten:
     tables: tuple[str, ...] = ()
     dialect: Dialect
     is_percent_doubled: bool = False
+    has_strangers: bool = False
     told: list[tuple[Fingerprint, str]] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -82,7 +84,8 @@ class Rewritten:
 class _Target:
     """A scan of a protected relation, the SELECT that replaces its name where something is masked, and what it reads.
 
-    `columns`: None for a view without masks of its own.
+    `columns`: None for a view without masks of its own. `is_fixed`: it is replaced even where nothing is masked, so
+    that no change of the schema shows through.
     """
 
     scan: Scan
@@ -91,6 +94,12 @@ class _Target:
     select: str
     masked: frozenset[ColumnName]
     revealed: frozenset[ColumnName]
+    is_fixed: bool
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the text changes there."""
+        return self.is_fixed or bool(self.masked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,7 @@ class _Plan:
     targets: tuple[_Target, ...]
     edits: frozenset[Edit]
     names: Mentions = field(default_factory=Mentions)
+    has_strangers: bool = False
 
     @property
     def masked(self) -> frozenset[ColumnName]:
@@ -208,11 +218,13 @@ def _masked(work: _Work, result: Rewritten) -> Rewritten:
     _check_statement(work.statement)
     plan = _plan(work)
     if plan.targets:
+        scanned = {".".join(t.scan.relation.key) for t in plan.targets if _is_sensitive(t.scan, work.binding)}
         result = replace(
             result,
             masked=plan.masked,
             revealed=plan.revealed,
-            tables=tuple(sorted({".".join(target.scan.relation.key) for target in plan.targets})),
+            tables=tuple(sorted(scanned)),
+            has_strangers=plan.has_strangers,
         )
     if plan.edits:
         result = replace(result, sql=applied(work.statement.sql, plan.edits))
@@ -236,13 +248,16 @@ def _plan(work: _Work) -> _Plan:
     if sensitive and statement.kind is StatementKind.WRITE:
         raise StatementRefused(Reason.WRITE, "Writes may not touch tables with sensitive columns.")
     words = sensitive_words(binding)
+    watched = [scan for scan in found if scan in sensitive or _is_watched(scan, work)]
     edits = set(setting_edits(statement, binding))
-    if not sensitive and not any(token.text.lower() in words for token in statement.tokens):
+    if not watched and not any(token.text.lower() in words for token in statement.tokens):
         return _Plan(found, (), frozenset(edits))
     _check_accounted(statement, words)
     names = _mentioned(work, found)
-    targets = tuple(_target(work, scan, names) for scan in sensitive)
-    changed = [target for target in targets if target.masked]
+    is_strange = has_strangers(statement, found, watched)
+    targets = tuple(_target(work, scan, names, is_strange=is_strange) for scan in watched)
+    changed = [target for target in targets if target.is_replaced]
+    settled = [*sensitive, *(target.scan for target in changed)]
     apart = named_apart(statement, [target.scan for target in changed], found)
     changed = [replace(target, scan=apart.get(target.scan.start, target.scan)) for target in changed]
     edits.update(_edits(statement, changed))
@@ -251,9 +266,16 @@ def _plan(work: _Work) -> _Plan:
     edits.update(qualifier_edits(statement, [target.scan for target in changed], found, apart=apart))
     edits.update(whole_row_edits(statement, [target.scan for target in changed]))
     edits.update(shadowing_edits(statement, words, binding.resolver))
-    edits.update(_full_name(scan, binding) for scan in found if _is_namesake(scan, words, sensitive))
+    edits.update(_full_name(scan, binding) for scan in found if _is_namesake(scan, words, settled))
     edits.update(output_name_edits(statement, tuple(edits), [target.scan for target in changed]))
-    return _Plan(found, targets, frozenset(edits), names)
+    return _Plan(found, targets, frozenset(edits), names, is_strange)
+
+
+def _is_watched(scan: Scan, work: _Work) -> bool:
+    """Whether a scan of nothing sensitive may come to read something that is, by a change of the schema."""
+    is_target = work.statement.kind is StatementKind.WRITE and scan.node.find_ancestor(exp.Select) is None
+    is_view = is_expanded(scan.relation) and not table_clauses(work.statement, scan).lock
+    return not is_target and (scan.relation.key in work.binding.listed or is_view)
 
 
 def _mentioned(work: _Work, found: tuple[Scan, ...]) -> Mentions:
@@ -301,14 +323,15 @@ def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
             )
 
 
-def _target(work: _Work, scan: Scan, names: Mentions) -> _Target:
+def _target(work: _Work, scan: Scan, names: Mentions, *, is_strange: bool) -> _Target:
     statement, binding, revealed = work.statement, work.binding, work.revealed
     clauses = table_clauses(statement, scan)
-    protected = binding.protected.get(scan.relation.key)
+    protected = binding.protected.get(scan.relation.key) or binding.listed.get(scan.relation.key)
     view = _masked_view(scan.relation, binding, revealed)
     if protected is None:
         assert view is not None
-        return _Target(scan, None, clauses, statement.written(view.sql), view.masked, view.revealed)
+        return _Target(scan, None, clauses, statement.written(view.sql), view.masked, view.revealed, is_fixed=True)
+    is_fixed = is_strange or (protected.is_open_ended and names.is_everything(scan))
     columns = needed(scan, protected, names)
     masked, shown = columns.names - revealed, columns.names & revealed
     source = protected.sql
@@ -319,19 +342,24 @@ def _target(work: _Work, scan: Scan, names: Mentions) -> _Target:
     select = masked_select(protected, columns, revealed, source="\x00")
     head, tail = statement.written(select).split("\x00")
     inside = f"{clauses.before}{statement.written(source)}{clauses.after}{clauses.lock}"
-    return _Target(scan, columns, clauses, f"{head}{inside}{tail}", masked, shown)
+    return _Target(scan, columns, clauses, f"{head}{inside}{tail}", masked, shown, is_fixed=is_fixed)
 
 
 def _masked_view(relation: Relation, binding: Binding, revealed: frozenset[ColumnName]) -> _MaskedView | None:
-    """The definition of a view that reaches a protected relation; None for any other relation."""
+    """The definition of a view, masked; None for a relation that is none, or whose own rows are masked.
+
+    That of a view which reads nothing sensitive is worked out as well: what it calls may.
+    """
     is_closed = relation.kind is RelationKind.MATERIALIZED_VIEW and relation.key in binding.protected
-    if is_closed or not reaches_protected(relation, binding):
+    is_view = relation.kind in (RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW)
+    if is_closed or not (is_view or reaches_protected(relation, binding)):
         return None
     key = ("view", relation.key, revealed)
     known = binding.memo.get(key)
     if known is None:
         inner = within(relation, binding)
-        known = binding.memo[key] = _definition_masked(definition(relation, binding), inner, revealed)
+        text = definition(relation, binding, is_sensitive=reaches_protected(relation, binding))
+        known = binding.memo[key] = _definition_masked(text, inner, revealed)
     assert isinstance(known, _MaskedView)
     return known
 
@@ -342,14 +370,14 @@ def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnNam
     # Without its comments: one to the end of the line would swallow the bracket that comes after.
     statement = replace(statement, sql=statement.text)
     plan = _plan(_Work(statement, binding, revealed))
-    replaced = {target.scan.start for target in plan.targets if target.masked}
+    replaced = {target.scan.start for target in plan.targets if target.is_replaced}
     named = {_full_name(scan, binding) for scan in plan.found if scan.start not in replaced and not scan.is_qualified}
     return _MaskedView(applied(statement.sql, plan.edits | named).strip(), plan.names, plan.masked, plan.revealed)
 
 
-def _is_namesake(scan: Scan, words: frozenset[str], sensitive: list[Scan]) -> bool:
+def _is_namesake(scan: Scan, words: frozenset[str], settled: list[Scan]) -> bool:
     """Another relation of a sensitive one's name: a temporary table, or one that comes first in the search path."""
-    return scan.relation.name.lower() in words and scan not in sensitive and not scan.is_qualified
+    return scan.relation.name.lower() in words and scan not in settled and not scan.is_qualified
 
 
 def _full_name(scan: Scan, binding: Binding) -> Edit:

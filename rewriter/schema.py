@@ -45,6 +45,7 @@ class Relation:
     `depends_on`: relations that a view or materialized view reads directly, by the database's own dependency catalog
     where it has one, else None. `parents`: tables that it inherits from or is a partition of. For a virtual table
     `definition` is its CREATE statement, and each table that its module keeps its content in is `shadow_of` it.
+    `needs_owner`: a view that reads what this session's role may not read, or not every row of.
     """
 
     schema: str
@@ -60,6 +61,7 @@ class Relation:
     is_temporary: bool = False
     has_rowid: bool = False
     shadow_of: tuple[str, str] | None = None
+    needs_owner: bool = False
 
     @property
     def key(self) -> tuple[str, str]:

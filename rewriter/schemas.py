@@ -2,7 +2,8 @@
 
 A connection that changed the schema sees its own change before anyone else does, and one with temporary tables sees
 tables that nobody else has: a name resolved there must not be believed elsewhere. What other processes change is
-noticed by the schema's stamp, which is read again once in a while.
+noticed by the schema's stamp, which is read again once in a while; until then the text of statements holds most of it
+off (docs/threat-model.md).
 """
 
 from collections.abc import Callable, Hashable
@@ -21,7 +22,7 @@ _SHARED_BYTES = 8 * 1024 * 1024
 _PRIVATE_BYTES = 1024 * 1024
 _MOST_BINDINGS = 256
 
-_LEASE = 2.0
+_LEASE = 0.5
 """Seconds for which a schema is believed before its stamp is read again."""
 
 _MOST_OF_TIME = 0.01
@@ -126,6 +127,12 @@ class Schemas:
         self._has_private = True
         state = self._state(connection)
         state.is_private = state.is_dirty = True
+
+    def doubt(self, connection: Any) -> None:
+        """A statement failed that the engine would run if the schema were another: look before the next one."""
+        view = self.known(connection)
+        if view is not None:
+            view.fresh_until = float("-inf")
 
     def settled(self, connection: Any, *, is_end: bool) -> None:
         """A transaction ended on `connection`, or a part of it: what it had changed may hold for all, or for nobody."""

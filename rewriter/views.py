@@ -102,13 +102,31 @@ def _may_reach(relation: Relation, binding: Binding) -> bool:
         return True  # Fail closed: what cannot be read may read anything.
 
 
-def definition(relation: Relation, binding: Binding) -> str:
-    """The SELECT that a view stands for, under the view's own column names.
+def is_expanded(relation: Relation) -> bool:
+    """Whether a view is read by its definition even where it reads nothing sensitive.
+
+    Its redefinition a moment ago can then show nothing. Its owner's rights cannot be had that way.
+    """
+    return relation.kind is RelationKind.VIEW and not relation.needs_owner
+
+
+def definition(relation: Relation, binding: Binding, *, is_sensitive: bool) -> str:
+    """The SELECT that a view stands for, under the view's own column names. `is_sensitive`: it is to be masked.
 
     Raises:
-        StatementRefused: the view's definition cannot be read, or it is a materialized view, whose stored rows hold raw
-            values.
+        StatementRefused: the view's definition cannot be read, or cannot stand in place of its rows: they are stored,
+            or read under its owner's rights.
     """
+    if is_sensitive:
+        _check_replaceable(relation)
+    text = _definition(relation)
+    if not relation.view_columns:
+        return text
+    names = ", ".join(quoted(name, binding.dialect) for name in relation.view_columns)
+    return f"WITH unmask_view({names}) AS ({text}) SELECT {names} FROM unmask_view"
+
+
+def _check_replaceable(relation: Relation) -> None:
     if relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW):
         raise StatementRefused(
             Reason.VIEW, f"{relation.name} stores what sensitive columns hold; give its columns masks of their own."
@@ -119,8 +137,9 @@ def definition(relation: Relation, binding: Binding) -> str:
             f"{relation.name} stores values of sensitive columns; list it under `tables:` in the policy with the"
             " columns that are clear.",
         )
-    text = _definition(relation)
-    if not relation.view_columns:
-        return text
-    names = ", ".join(quoted(name, binding.dialect) for name in relation.view_columns)
-    return f"WITH unmask_view({names}) AS ({text}) SELECT {names} FROM unmask_view"
+    if relation.needs_owner:
+        raise StatementRefused(
+            Reason.VIEW,
+            f"{relation.name} reads sensitive columns under its owner's rights, which a masked definition cannot have;"
+            " query the tables under it.",
+        )

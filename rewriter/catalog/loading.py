@@ -82,4 +82,5 @@ def _content(relation: Relation) -> tuple[object, ...]:
         relation.is_temporary,
         relation.has_rowid,
         relation.shadow_of,
+        relation.needs_owner,
     )

@@ -49,7 +49,16 @@ _RELATIONS: LiteralString = (
     + """
   SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence = 't' AS is_temporary,
          CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid, entered.zero > 0) END AS definition,
-         ARRAY(SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid)::bigint[] AS parents
+         ARRAY(SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid)::bigint[] AS parents,
+         c.relkind = 'v' AND pg_catalog.pg_get_userbyid(c.relowner) <> current_user
+           AND coalesce(c.reloptions::text, '') !~ 'security_invoker=(true|on|1|yes)' AND EXISTS (
+             SELECT FROM pg_catalog.pg_rewrite r
+             JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+                  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> c.oid
+             JOIN pg_catalog.pg_class t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p', 'f', 'v', 'm')
+             WHERE r.ev_class = c.oid
+               AND (NOT pg_catalog.has_table_privilege(t.oid, 'SELECT') OR pg_catalog.row_security_active(t.oid))
+           ) AS needs_owner
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace CROSS JOIN entered
   WHERE """
     + _USER_RELATIONS
@@ -225,7 +234,7 @@ def _column_names(parts: _Parts, oid: int, numbers: Iterable[int]) -> Iterator[s
 
 
 def _relation(row: Row, parts: _Parts) -> Relation:
-    oid, _, _, kind, is_temporary, definition, parents = row
+    oid, _, _, kind, is_temporary, definition, parents, needs_owner = row
     schema, name = parts.names[oid]
     columns = parts.columns.get(oid, {})
     is_view = kind in _KINDS
@@ -240,6 +249,7 @@ def _relation(row: Row, parts: _Parts) -> Relation:
         depends_on=frozenset(parts.dependencies.get(oid, ())) if is_view else None,
         parents=frozenset(parts.names[parent] for parent in parents if parent in parts.names),
         is_temporary=is_temporary,
+        needs_owner=needs_owner,
     )
 
 

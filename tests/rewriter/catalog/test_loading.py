@@ -70,6 +70,7 @@ def test_every_field_of_a_catalog_counts_towards_its_version() -> None:
         "is_temporary": True,
         "has_rowid": True,
         "shadow_of": ("main", "z"),
+        "needs_owner": True,
     }
     assert set(changed) == set(Relation.__dataclass_fields__)
     versions = {content_version(catalog)}
