@@ -38,11 +38,12 @@ _STEPS = frozenset({Event.REQUESTED, Event.APPROVED, Event.DENIED, Event.REVOKED
 
 
 class GrantUse(Record):
-    """A grant that a reveal rests on: which, why, and who approved it."""
+    """A grant that a reveal rests on: which, why, who approved it, and the shape of its condition on rows."""
 
     id: str
     reason: str = ""
     approvers: tuple[str, ...] = ()
+    where: str | None = None
 
 
 class Entry(Record):
@@ -57,6 +58,7 @@ class Entry(Record):
     digest: str | None = None
     holder: str | None = None
     scopes: tuple[str, ...] | None = None
+    where: str | None = None
     columns: tuple[str, ...] | None = None
     tables: tuple[str, ...] | None = None
     duration: timedelta | None = None

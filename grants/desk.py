@@ -285,6 +285,7 @@ def _entry(event: Event, docket: Docket, *, by: Principal, now: datetime) -> Ent
         digest=docket.case.request.digest,
         holder=request.principal,
         scopes=request.scopes,
+        where=rules.row_shape(request),
         columns=tuple(str(column) for column in request.columns),
         duration=request.duration if isinstance(last, Denial | Revocation) else last.duration,
         expires_at=lease.expires_at if lease else None,

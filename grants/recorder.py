@@ -8,7 +8,7 @@ from grants.audit import Entry, Event, GrantUse
 from grants.errors import RecordError
 from grants.judge import Ended
 from grants.trail import Trail
-from masking import Fingerprint, Principal, Reveal
+from masking import Fingerprint, Permit, Principal, Reveal
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Recorder:
             database=reveal.database,
             tables=reveal.tables,
             columns=tuple(str(column) for column in reveal.columns),
-            grants=tuple(GrantUse(id=one.grant, reason=one.reason, approvers=one.approvers) for one in reveal.permits),
+            grants=tuple(map(_use, reveal.permits)),
             fingerprint=reveal.fingerprint,
             statement=reveal.statement,
             policy_version=reveal.policy_version,
@@ -93,3 +93,8 @@ class Recorder:
             self._trail(entry.environment).write(entry)
         except RecordError as exc:
             _log.warning("%s is not recorded: %s", entry.event, exc)
+
+
+def _use(permit: Permit) -> GrantUse:
+    where = permit.where.shape if permit.where is not None else None
+    return GrantUse(id=permit.grant, reason=permit.reason, approvers=permit.approvers, where=where)

@@ -16,7 +16,7 @@ from datetime import timedelta
 from grants.errors import RuleError, UnknownPrincipal
 from grants.records import Approval, Lease, Request
 from grants.signing import PublicKey
-from masking import ApprovalRule, ColumnName, Policy, PolicyError, Principal
+from masking import ApprovalRule, ColumnName, Policy, PolicyError, Principal, RowCondition
 from masking.durations import format_duration
 
 LONGEST = timedelta(days=30)
@@ -126,12 +126,48 @@ def longest(rules: Iterable[ApprovalRule]) -> timedelta:
     return min((rule.max_duration for rule in rules), default=LONGEST)
 
 
-def check_terms(request: Request, rules: tuple[ApprovalRule, ...]) -> None:
+def row_condition(request: Request, policy: Policy) -> RowCondition | None:
+    """The condition on rows that narrows the request; None where it covers all of them.
+
+    Raises:
+        RuleError: it is none, spans tables, or compares a column that is itself sensitive.
+    """
+    if request.where is None:
+        return None
+    try:
+        condition = RowCondition.parse(request.where)
+    except PolicyError as exc:
+        raise RuleError(str(exc)) from exc
+    tables = {column.table for column in request.columns}
+    if len(tables) != 1:
+        raise RuleError("a condition on rows needs columns of one table: ask for each table by itself")
+    (table,) = tables
+    sensitive = {column.column.lower() for column in request.columns}
+    sensitive.update(column.column.lower() for column in policy.columns if column.table == table)
+    for name in sorted(condition.columns):
+        if name.lower() in sensitive or policy.is_sensitive(ColumnName(table, name)):
+            raise RuleError(f"a condition on rows may not compare {name}: it is sensitive itself")
+    return condition
+
+
+def row_shape(request: Request) -> str | None:
+    """The request's condition on rows with every literal as `?`; None where it has none."""
+    if request.where is None:
+        return None
+    try:
+        return RowCondition.parse(request.where).shape
+    except PolicyError:
+        return "unreadable"  # its author made it by hand: nothing comes of it, but it can be denied
+
+
+def check_terms(request: Request, rules: tuple[ApprovalRule, ...], *, policy: Policy) -> None:
     """Raises unless the request's own terms are within `rules`.
 
     Raises:
-        RuleError: the duration, the reason, the time to decide, or something that is not enforced yet.
+        RuleError: the duration, the reason, the condition on rows, the time to decide, or something that is not
+            enforced yet.
     """
+    row_condition(request, policy)
     _check_duration(request.duration, min(longest(rules), LONGEST))
     if not request.reason.strip():
         raise RuleError("a request needs a reason: say what for, with --reason")
@@ -141,8 +177,8 @@ def check_terms(request: Request, rules: tuple[ApprovalRule, ...]) -> None:
     if not timedelta() < request.expires_at - request.requested_at <= LONGEST_PENDING:
         raise RuleError(f"a request must be decided within {LONGEST_PENDING.days} days")
     # Fail closed: a narrowing that the hook does not enforce must not turn into a wide grant.
-    if request.where is not None or request.uses is not None:
-        raise RuleError("grants narrowed by rows (where) or by uses are not available yet: ask without")
+    if request.uses is not None:
+        raise RuleError("grants narrowed by uses are not available yet: ask without")
     if request.statement is not None and request.statement.literals == "fixed":
         raise RuleError("statements with fixed literals are not available yet: ask for one with any values (free)")
     if request.break_glass:
@@ -168,7 +204,7 @@ def missing(request: Request, approvals: Iterable[Approval], *, policy: Policy) 
         RuleError: the policy does not allow the request at all.
     """
     matching = rules_for(covered(request, policy), request.environment, policy=policy)
-    check_terms(request, matching)
+    check_terms(request, matching, policy=policy)
     authors = {approval.author for approval in _counted(request, approvals)}
     return _missing(matching, authors, policy=policy)
 
@@ -191,7 +227,7 @@ def enough(request: Request, approvals: Iterable[Approval], *, policy: Policy) -
         RuleError: the policy does not allow the request at all.
     """
     matching = rules_for(covered(request, policy), request.environment, policy=policy)
-    check_terms(request, matching)
+    check_terms(request, matching, policy=policy)
     needed: list[Approval] = []
     for approval in _counted(request, approvals):
         if not _missing(matching, [one.author for one in needed], policy=policy):

@@ -119,7 +119,7 @@ def request(ask: Ask, setting: Setting, *, by: Principal, nonce: str) -> Request
             "policy_version": policy.version,
         }
     )
-    rules.check_terms(made, matching)
+    rules.check_terms(made, matching, policy=policy)
     _check_approvable(by, matching, policy=policy)
     return made
 

@@ -19,6 +19,7 @@ from masking.masks import (
 )
 from masking.names import ColumnName, Principal, TableName
 from masking.policy import ApprovalRule, ColumnRule, Person, Policy, StandingRule, TableRule
+from masking.row_conditions import RowCondition
 from masking.secrets import SessionSecret, session_secrets
 from masking.types import ColumnType, Dialect, Kind, column_type
 
@@ -50,6 +51,7 @@ __all__ = [
     "Problem",
     "Redact",
     "Reveal",
+    "RowCondition",
     "SessionSecret",
     "StandingRule",
     "TableName",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NewType
 
 from masking.names import ColumnName, Principal
+from masking.row_conditions import RowCondition
 
 Fingerprint = NewType("Fingerprint", str)
 """Versioned hash of a statement's canonical form without literals, e.g. `v1:9f2c…`."""
@@ -24,7 +25,7 @@ class Permit:
     grant: str
     columns: frozenset[ColumnName]
     statement: Fingerprint | None = None
-    where: str | None = None
+    where: RowCondition | None = None
     uses: int | None = None
     expires_at: datetime | None = None
     reason: str = ""

@@ -32,7 +32,7 @@ class BoundColumn:
 
     `word`: its name in lower case, as `Mentions` compares names. `sql`: its quoted name. `name`: how the policy calls
     it, and `mask`: its masked expression; both None for a column that is not sensitive. `generation`: the expression of
-    a generated column that reads a masked one, else None.
+    a generated column that reads a masked one, else None. `is_partly_shown`: the mask lets some rows through.
     """
 
     word: str
@@ -40,6 +40,7 @@ class BoundColumn:
     name: ColumnName | None = None
     mask: str | None = None
     generation: str | None = None
+    is_partly_shown: bool = False
 
     @property
     def projection(self) -> str:

@@ -6,14 +6,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from masking import NOBODY, Access, ColumnName, PolicyError, session_secrets
+from masking import NOBODY, Access, PolicyError, session_secrets
 from rewriter.errors import Reason, StatementRefused, UnknownRelation
 from rewriter.guards import Driver
 from rewriter.kinds import StatementKind
 from rewriter.prepared import Aftermath, Batch, Prepared, Safe
 from rewriter.principals import Principals, Who
 from rewriter.protocols import AccessSource
-from rewriter.reveals import NOTHING, Allowance, Reporter, allowance
+from rewriter.reveals import NOTHING, Allowance, Reporter, Shown, allowance
 from rewriter.rewrite import Rewritten, rewrite_bound
 from rewriter.row_count import count_rows
 from rewriter.schemas import Schemas, View, without_tables
@@ -224,13 +224,13 @@ class Hook:
         access, lane = self._access(ask.who, ask.is_formatted)
         if type(ask.text) is Batch and self._prepared(replace(ask, text=ask.text.template), view, lane).is_inert:
             return Safe.of(ask.text)
-        prepared = self._prepared(ask, view, lane)
-        if not prepared.rewritten.revealed:
-            return prepared.sql
-        record = self._reporter.revealed(ask.who, access, prepared.rewritten, database=view.catalog.database)
-        if record is None:
-            return self._prepared(ask, view, self._lane(NOTHING, ask.who, is_formatted=ask.is_formatted)).sql
-        return Safe.of(prepared.sql, Aftermath(is_sensitive=True, is_rewritten=True, record=record))
+        while (prepared := self._prepared(ask, view, lane)).rewritten.revealed:
+            record = self._reporter.revealed(ask.who, access, prepared.rewritten, database=view.catalog.database)
+            if isinstance(record, str):
+                return Safe.of(prepared.sql, Aftermath(is_sensitive=True, is_rewritten=True, record=record))
+            access = record
+            lane = self._lane(allowance(access), ask.who, is_formatted=ask.is_formatted)
+        return prepared.sql
 
     def _free_of_tables(self, ask: _Ask) -> Safe | None:
         """Transaction control and settings need no schema: reading it first would start a transaction too early."""
@@ -279,20 +279,21 @@ class Hook:
                 raise
             return self._before_tables(ask, view, error)
 
-        def rewritten(columns: frozenset[ColumnName]) -> Rewritten:
+        def rewritten(shown: Shown) -> Rewritten:
             return rewrite_bound(
                 ask.text,
                 binding,
-                revealed=columns,
+                revealed=shown.columns,
+                rows=shown.rows,
                 is_percent_doubled=ask.is_formatted,
                 is_owner=ask.who.is_owner,
             )
 
-        first = rewritten(allowed.columns)
+        first = rewritten(allowed.always)
         if not allowed.statements:
             return first
         more = allowed.for_statement(first.fingerprint)
-        return first if more == allowed.columns else rewritten(more)
+        return first if more == allowed.always else rewritten(more)
 
     @staticmethod
     def _before_tables(ask: _Ask, view: View, error: PolicyError) -> Rewritten:

@@ -34,6 +34,11 @@ class Needed:
         """The sensitive columns among all of them."""
         return frozenset(column.name for column in (*self.columns, *self.sources) if column.name is not None)
 
+    @property
+    def partly_shown(self) -> frozenset[ColumnName]:
+        """The sensitive columns among them whose masks let some rows through."""
+        return frozenset(c.name for c in (*self.columns, *self.sources) if c.name is not None and c.is_partly_shown)
+
 
 def needed(scan: Scan, protected: Protected, mentions: Mentions) -> Needed:
     """The columns of `scan` that the statement can need."""

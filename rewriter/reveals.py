@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from masking import Access, ColumnName, Fingerprint, Permit, Principal, Reveal
+from masking import NOBODY, Access, ColumnName, Fingerprint, Permit, Principal, Reveal
 from rewriter.errors import StatementRefused
+from rewriter.narrowing import Rows
 from rewriter.principals import Who
 from rewriter.protocols import Recorder
 from rewriter.rewrite import Rewritten
@@ -17,19 +18,34 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What one statement may reveal: `columns` in every row, those of `rows` where the condition holds."""
+
+    columns: frozenset[ColumnName] = frozenset()
+    rows: Rows = frozenset()
+
+    def __or__(self, other: "Shown") -> "Shown":
+        columns = self.columns | other.columns
+        return Shown(columns, frozenset(one for one in self.rows | other.rows if one[0] not in columns))
+
+
+@dataclass(frozen=True, slots=True)
 class Allowance:
     """The part of an access that decides how text is rewritten: equal for all who may see the same.
 
-    `columns`: in any statement. `statements`: (fingerprint, columns) in that statement only.
+    `always`: in any statement. `statements`: by fingerprint, what that statement may reveal besides.
     """
 
-    columns: frozenset[ColumnName] = frozenset()
-    statements: frozenset[tuple[str, frozenset[ColumnName]]] = frozenset()
+    always: Shown = Shown()
+    statements: frozenset[tuple[str, Shown]] = frozenset()
 
-    def for_statement(self, fingerprint: str) -> frozenset[ColumnName]:
-        """The columns that the statement with this fingerprint may reveal."""
-        bound = (columns for statement, columns in self.statements if statement == fingerprint)
-        return self.columns.union(*bound)
+    def for_statement(self, fingerprint: str) -> Shown:
+        """What the statement with this fingerprint may reveal."""
+        shown = self.always
+        for statement, more in self.statements:
+            if statement == fingerprint:
+                shown |= more
+        return shown
 
 
 NOTHING = Allowance()
@@ -37,31 +53,45 @@ NOTHING = Allowance()
 
 def is_usable(permit: Permit) -> bool:
     """Whether the hook can hold a statement to the permit's terms."""
-    # Fail closed: a permit narrowed by rows or uses would have to be widened to be used here.
-    return permit.where is None and permit.uses is None
+    # Fail closed: a permit narrowed by uses would have to be widened to be used here.
+    return permit.uses is None
 
 
 def allowance(access: Access) -> Allowance:
     """What the permits of `access` come to."""
-    usable = [permit for permit in access.permits if is_usable(permit)]
-    return Allowance(
-        frozenset().union(*(permit.columns for permit in usable if permit.statement is None)),
-        frozenset((permit.statement, permit.columns) for permit in usable if permit.statement is not None),
-    )
+    always, statements = Shown(), set()
+    for permit in access.permits:
+        if not is_usable(permit):
+            continue
+        if permit.statement is None:
+            always |= _shown(permit)
+        else:
+            statements.add((permit.statement, _shown(permit)))
+    return Allowance(always, frozenset(statements))
 
 
-def permits_used(access: Access, rewritten: Rewritten, at: datetime) -> tuple[Permit, ...] | None:
-    """The permits that cover what the statement reveals; None where one of its columns has no permit left at `at`."""
-    used = tuple(
-        permit
-        for permit in access.permits
-        if is_usable(permit)
-        and permit.statement in (None, rewritten.fingerprint)
-        and (permit.expires_at is None or at < permit.expires_at)
-        and not permit.columns.isdisjoint(rewritten.revealed)
-    )
-    covered = frozenset[ColumnName]().union(*(permit.columns for permit in used))
-    return used if rewritten.revealed <= covered else None
+def _shown(permit: Permit) -> Shown:
+    if permit.where is None:
+        return Shown(permit.columns)
+    return Shown(rows=frozenset((column, permit.where) for column in permit.columns))
+
+
+def live(access: Access, at: datetime) -> Access:
+    """`access` without what has ended by `at`; the same object where nothing has."""
+    permits = tuple(one for one in access.permits if one.expires_at is None or at < one.expires_at)
+    return access if len(permits) == len(access.permits) else Access(permits=permits)
+
+
+def permits_used(access: Access, rewritten: Rewritten) -> tuple[Permit, ...]:
+    """The permits that what the statement reveals rests on: as few, and as little narrowed, as will do."""
+    used = []
+    covered: frozenset[ColumnName] = frozenset()
+    for permit in sorted(access.permits, key=lambda one: (one.uses is not None, one.where is not None)):
+        is_meant = is_usable(permit) and permit.statement in (None, rewritten.fingerprint)
+        if is_meant and permit.columns & rewritten.revealed - covered:
+            used.append(permit)
+            covered |= permit.columns if permit.where is None else frozenset()
+    return tuple(used)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +110,21 @@ class Reporter:
         self._place = place
         self._host = socket.gethostname()
 
-    def revealed(self, who: Who, access: Access, rewritten: Rewritten, *, database: str) -> str | None:
-        """The id of the record of this reveal; None where it could not be made, so nothing may be revealed."""
+    def revealed(self, who: Who, access: Access, rewritten: Rewritten, *, database: str) -> str | Access:
+        """The id of the record of this reveal; or what is left of `access`, under which to try again, always less."""
         at = datetime.now(UTC)
-        permits = permits_used(access, rewritten, at)
-        if self._recorder is None or permits is None or who.principal is None:
-            return None
+        left = live(access, at)
+        if left is not access:
+            return left
+        permits = permits_used(access, rewritten)
+        covered = frozenset[ColumnName]().union(*(permit.columns for permit in permits))
+        if self._recorder is None or who.principal is None or not rewritten.revealed <= covered:
+            return NOBODY
         reveal = self._reveal(who, rewritten.fingerprint, rewritten.statement, permits=permits, at=at)
         columns = tuple(sorted(rewritten.revealed))
         reveal = replace(reveal, database=database, tables=rewritten.tables, columns=columns)
-        return self._recorded(self._recorder, reveal)
+        # Fail closed: what cannot be recorded is masked.
+        return self._recorded(self._recorder, reveal) or NOBODY
 
     def _reveal(
         self, who: Who, fingerprint: Fingerprint, statement: str, *, permits: tuple[Permit, ...], at: datetime
@@ -114,7 +149,6 @@ class Reporter:
         try:
             return recorder.reveal(reveal)
         except Exception as error:  # noqa: BLE001 -- whatever a sink raises, the reveal is not recorded
-            # Fail closed: what cannot be recorded is masked.
             _log.warning(
                 "a reveal could not be recorded, so the statement runs masked: principal %s, fingerprint %s, %s",
                 reveal.principal,

@@ -22,6 +22,7 @@ from rewriter.errors import Reason, StatementRefused
 from rewriter.grouping import grouping_edit
 from rewriter.kinds import StatementKind
 from rewriter.mentions import Mentions, mentions
+from rewriter.narrowing import Rows, narrowed
 from rewriter.output_names import output_name_edits
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.qualifiers import named_apart, qualifier_edits
@@ -42,8 +43,9 @@ class Rewritten:
     """A statement as it may run.
 
     `masked`: sensitive columns that it can read and that come masked. `revealed`: sensitive columns that it can read
-    raw. `tables`: the relations with sensitive columns that it names, as `schema.table`. `statement`: its text with
-    every literal as `?`. `has_strangers`: it uses a name that the known schema does not account for.
+    raw; one that comes raw in some rows only is among both. `tables`: the relations with sensitive columns that it
+    names, as `schema.table`. `statement`: its text with every literal as `?`. `has_strangers`: it uses a name that the
+    known schema does not account for.
     """
 
     sql: str
@@ -161,17 +163,19 @@ def rewrite(  # noqa: PLR0913 -- the public function of the core: each argument 
     return rewrite_bound(sql, bind(policy, catalog, principal), revealed=revealed)
 
 
-def rewrite_bound(
+def rewrite_bound(  # noqa: PLR0913 -- as `rewrite`
     sql: str,
     binding: Binding,
     *,
     revealed: frozenset[ColumnName] = frozenset(),
+    rows: Rows = frozenset(),
     is_percent_doubled: bool = False,
     is_owner: bool = False,
 ) -> Rewritten:
     """As `rewrite`, with a policy bound once to its catalog.
 
-    `is_percent_doubled`: the driver will process `%(x)s` and `%%` in the text. `is_owner`: DDL may pass.
+    `rows`: columns that a SELECT may reveal in some rows. `is_percent_doubled`: the driver will process `%(x)s` and
+    `%%` in the text. `is_owner`: DDL may pass.
 
     Raises:
         StatementRefused: the statement cannot be masked with certainty.
@@ -192,6 +196,8 @@ def rewrite_bound(
         return _stored(statement, binding, result)
     if statement.tree is None:
         return result
+    if rows and statement.kind is StatementKind.SELECT:
+        binding = narrowed(binding, rows)
     try:
         return _masked(_Work(statement, binding, revealed), result)
     except StatementRefused as error:
@@ -333,7 +339,7 @@ def _target(work: _Work, scan: Scan, names: Mentions, *, is_strange: bool) -> _T
         return _Target(scan, None, clauses, statement.written(view.sql), view.masked, view.revealed, is_fixed=True)
     is_fixed = is_strange or (protected.is_open_ended and names.is_everything(scan))
     columns = needed(scan, protected, names)
-    masked, shown = columns.names - revealed, columns.names & revealed
+    masked, shown = columns.names - revealed, (columns.names & revealed) | columns.partly_shown
     source = protected.sql
     if view is not None:
         masked, shown = masked | view.masked, shown | view.revealed

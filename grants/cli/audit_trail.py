@@ -191,6 +191,9 @@ def _because(record: AuditRecord) -> Iterator[str]:
     yield from _reasons(record)
     if approvers := _approvers(record):
         yield f"approved by {', '.join(approvers)}"
+    for shape in dict.fromkeys([record.where, *(use.where for use in record.grants or ())]):
+        if shape is not None:
+            yield f"where {shape}"
     if record.holder and record.holder != record.principal:
         yield f"for {record.holder}"
     if record.duration is not None and record.event in (Event.REQUESTED, Event.APPROVED):

@@ -33,11 +33,15 @@ _SHORT = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One sensitive column that a statement reads. `rule` None: nobody can grant it here. `approvers`: who can now."""
+    """One sensitive column that a statement reads. `rule` None: nobody can grant it here. `approvers`: who can now.
+
+    `is_partly`: it is revealed in some rows and masked in the others.
+    """
 
     column: ColumnName
     mask: Mask
     is_revealed: bool
+    is_partly: bool
     rule: ApprovalRule | None
     approvers: tuple[Principal, ...]
 
@@ -52,6 +56,7 @@ class Finding:
         return {
             "column": str(self.column),
             "is_revealed": self.is_revealed,
+            "is_in_some_rows_only": self.is_partly,
             "mask": self.mask.model_dump(mode="json", exclude={"key"}),
             "is_grantable": self.is_grantable,
             "approval": rule
@@ -85,6 +90,7 @@ def column_findings(
                 column=column,
                 mask=mask,
                 is_revealed=column in rewritten.revealed,
+                is_partly=column in rewritten.revealed & rewritten.masked,
                 rule=rule,
                 approvers=tuple(name for name in approvers if name != who),
             )
@@ -98,7 +104,9 @@ def finding_rows(findings: tuple[Finding, ...]) -> list[tuple[str, ...]]:
 
 
 def _shown(finding: Finding) -> str:
-    return "revealed" if finding.is_revealed else mask_text(finding.mask)
+    if not finding.is_revealed:
+        return mask_text(finding.mask)
+    return f"revealed in some rows, else {mask_text(finding.mask)}" if finding.is_partly else "revealed"
 
 
 def _approved_by(finding: Finding) -> str:

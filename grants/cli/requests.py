@@ -14,7 +14,7 @@ from grants.cli.exits import CommandError, ExitCode
 from grants.cli.moments import duration as parsed_duration
 from grants.cli.rendering import distance, print_json, print_lines, print_table, shown_instant
 from grants.cli.settings import Settings, with_settings
-from grants.cli.statements import statement_request
+from grants.cli.statements import check_rows, statement_request
 from grants.desk import Docket, Office, Unreadable
 from grants.errors import SignatureError
 from grants.records import State, StatementScope
@@ -41,7 +41,8 @@ Length = Annotated[
     timedelta | None,
     typer.Option("--for", metavar="DURATION", parser=parsed_duration, help="How long, such as 30m, 8h or 1h30m."),
 ]
-Where = Annotated[str | None, typer.Option("--where", metavar="CONDITION", help='Only these rows, such as "id = 42".')]
+_ROWS = 'Only these rows, such as "id = 42"; checked against the database where --database names it.'
+Where = Annotated[str | None, typer.Option("--where", metavar="CONDITION", help=_ROWS)]
 Uses = Annotated[int | None, typer.Option("--uses", metavar="N", min=1, help="Only so many statements.")]
 _ONE_STATEMENT = (
     "Only the statement in this file (- for standard input), with any values; needs --database. Without SCOPE: all "
@@ -73,6 +74,8 @@ def request(  # noqa: PLR0913 -- a command's parameters are its options
             ExitCode.USAGE, "name a SCOPE such as customers.email or tag:contact, or give a statement with --query"
         )
     statement, columns = _statement(settings, query)
+    if where is not None and settings.database:
+        check_rows(settings, scopes or columns, where)
     ask = Ask(
         scopes=tuple(scopes or columns),
         reason=reason,

@@ -1,17 +1,19 @@
 """How a statement would run: `explain`, and requests for one statement. No statement of anybody is run."""
 
 import re
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from grants import rules
 from grants.cli.exits import CommandError, ExitCode
 from grants.cli.findings import Finding, column_findings, finding_rows, request_words
 from grants.cli.rendering import print_json, print_lines, print_table
 from grants.cli.settings import Settings, with_settings
 from grants.records import StatementScope
-from masking import Policy, Principal
+from masking import Policy, PolicyError, Principal, RowCondition
 
 if TYPE_CHECKING:
     from rewriter import Installed, Rewritten
@@ -38,6 +40,27 @@ def statement_request(settings: Settings, sql: str) -> tuple[StatementScope, tup
         raise CommandError(ExitCode.REFUSED, "nothing to ask for: the statement reads no sensitive column")
     scope = StatementScope(fingerprint=rewritten.fingerprint, literals="free", text=rewritten.statement)
     return scope, columns
+
+
+def check_rows(settings: Settings, scopes: Sequence[str], where: str) -> None:
+    """Nothing, where a condition on rows fits the live database for every column of `scopes`.
+
+    Raises:
+        CommandError: it does not, so that a grant would reveal nothing; or it cannot be read.
+        RuleError: there is no such scope.
+    """
+    from grants.cli.engines import live_catalog  # noqa: PLC0415 -- as above
+    from rewriter.binding import bind  # noqa: PLC0415 -- as above
+    from rewriter.narrowing import misfits  # noqa: PLC0415 -- as above
+
+    policy = settings.loaded_policy()
+    try:
+        condition = RowCondition.parse(where)
+    except PolicyError as exc:
+        raise CommandError(ExitCode.REFUSED, str(exc)) from exc
+    rows = frozenset((column, condition) for column in rules.meant_by(scopes, policy))
+    for fault in misfits(bind(policy, live_catalog(settings)), rows):
+        raise CommandError(ExitCode.REFUSED, str(fault))
 
 
 def _as_sent(sql: str, installed: "Installed") -> str:

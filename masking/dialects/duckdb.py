@@ -80,6 +80,10 @@ def finished(value: str, column: str, type_: ColumnType, *, longest: int | None 
     return value
 
 
+def either(condition: str, column: str, masked: str, *, type_: ColumnType) -> str:
+    return finished(f"CASE WHEN {condition} THEN {column} ELSE {masked} END", column, type_)
+
+
 def pseudonym(column: str, type_: ColumnType, mask: Hash) -> str:
     del type_
     key = f"CAST(getvariable('unmask_{mask.id}') AS VARCHAR)"

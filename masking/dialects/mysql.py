@@ -101,6 +101,10 @@ def finished(value: str, column: str, type_: ColumnType, *, longest: int | None 
     return f"LEFT({value}, {type_.length})" if type_.kind is Kind.TEXT and is_long else value
 
 
+def either(condition: str, column: str, masked: str, *, type_: ColumnType) -> str:
+    return finished(f"CASE WHEN {condition} THEN {column} ELSE {masked} END", column, type_)
+
+
 def pseudonym(column: str, type_: ColumnType, mask: Hash) -> str:
     key = f"CAST(@unmask_{mask.id} AS BINARY)"
     inner = f"SHA2(CONCAT({key}, CAST(CONVERT({text(column, type_)} USING utf8mb4) AS BINARY)), 256)"

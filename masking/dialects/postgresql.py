@@ -120,6 +120,10 @@ def finished(value: str, column: str, type_: ColumnType, *, longest: int | None 
     return cast(value, type_.sql) if type_.kind is Kind.TEXT and type_.sql != _TEXT else value
 
 
+def either(condition: str, column: str, masked: str, *, type_: ColumnType) -> str:
+    return finished(f"CASE WHEN {condition} THEN {column} ELSE {masked} END", column, type_)
+
+
 def pseudonym(column: str, type_: ColumnType, mask: Hash) -> str:
     # A setting that was rolled back or reset is an empty string: no key, so no pseudonym.
     setting = _call("current_setting", f"'unmask.k{mask.id}'", "TRUE")

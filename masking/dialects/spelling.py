@@ -65,6 +65,9 @@ class Spelling(Protocol):
         `longest`: the most characters that a text can have; None: unknown.
         """
 
+    def either(self, condition: str, column: str, masked: str, *, type_: ColumnType) -> str:
+        """The column where `condition` holds, `masked` elsewhere; with the column's type, affinity and collation."""
+
     def pseudonym(self, column: str, type_: ColumnType, mask: Hash) -> str:
         """What `masking.masks.pseudonym` yields for the column, as text."""
 

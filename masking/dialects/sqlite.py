@@ -99,6 +99,11 @@ def _as_column(value: str, column: str) -> str:
     return f"(SELECT {value} UNION ALL SELECT {column} WHERE 0)"
 
 
+def either(condition: str, column: str, masked: str, *, type_: ColumnType) -> str:
+    # Never by a cast: a value of another kind than its column's type must come out as it is stored.
+    return _collated(_as_column(f"CASE WHEN {condition} THEN {column} ELSE {masked} END", column), type_)
+
+
 def _collated(value: str, type_: ColumnType) -> str:
     return f"{value} COLLATE {type_.collation}" if type_.collation else value
 

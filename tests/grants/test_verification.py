@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import jwt
@@ -26,14 +27,15 @@ def setting(policy: Policy, *, minutes: float = 0) -> workflow.Setting:
     return workflow.Setting(policy=policy, environment="prod", now=AT + timedelta(minutes=minutes))
 
 
-def requested(policy: Policy, *scopes: str, by: Principal = ANA) -> Case:
+def requested(policy: Policy, *scopes: str, by: Principal = ANA, **terms: object) -> Case:
     """A signed request."""
-    return Case(KEYS[by].sign(workflow.request(ask(*scopes), setting(policy), by=by, nonce=NONCE)))
+    wanted = replace(ask(*scopes), **terms)  # type: ignore[arg-type] # as tests give them
+    return Case(KEYS[by].sign(workflow.request(wanted, setting(policy), by=by, nonce=NONCE)))
 
 
-def granted(policy: Policy, *scopes: str) -> Case:
+def granted(policy: Policy, *scopes: str, **terms: object) -> Case:
     """A request of ana's with as many approvals as it needs."""
-    case = requested(policy, *scopes)
+    case = requested(policy, *scopes, **terms)  # type: ignore[arg-type] # as tests give them
     for number, name in enumerate(("bo", "cy")):
         if workflow.standing(case, setting(policy)).state == "pending":
             decision = workflow.approve(case, setting(policy, minutes=number), by=Principal(name))
@@ -327,3 +329,14 @@ def test_every_stored_decision_is_one_of_the_closed_set(policy: Policy) -> None:
     assert again == case
     assert [one.record.kind for one in again.decisions] == ["approval", "revocation"]
     assert StoredCase.model_validate_json(case.stored()).request == case.request.token
+
+
+def test_a_condition_on_rows_holds_under_the_policy_as_it_is_now(policy: Policy) -> None:
+    """The permit carries it parsed; once a column that it compares is sensitive, the grant reveals nothing."""
+    text = granted(policy, where="id = 42 AND Country = 'SE'").stored()
+    found = judged(text, policy)
+    assert isinstance(found, Valid)
+    assert found.permit.where is not None
+    assert found.permit.where.columns == {"id", "Country"}
+    stricter = Policy.parse(policy_text().replace("columns:", "columns:\n  customers.country: redact"))
+    assert_void(judged(text, stricter))

@@ -6,7 +6,7 @@ apart is a leak.
 
 import datetime
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,6 +21,7 @@ from masking import Policy
 from masking.types import Dialect
 from rewriter.binding import Binding, bind
 from rewriter.catalog import load_catalog
+from rewriter.narrowing import Rows, narrowed
 
 POLICY = """
 columns:
@@ -214,10 +215,12 @@ class Replica:
 
 
 @contextmanager
-def replica(dialect: Dialect, url: str, *, prefix: str = "unmask") -> Iterator[Replica]:
+def replica(
+    dialect: Dialect, url: str, *, prefix: str = "unmask", granted: Callable[[Binding], Rows] = lambda _: frozenset()
+) -> Iterator[Replica]:
     """A filled database, its masked copy and its twin on the server at `url` (SQLite and DuckDB: in memory).
 
-    On a server they are called `<prefix>_raw`, `<prefix>_copy` and `<prefix>_twin`.
+    On a server they are called `<prefix>_raw`, `<prefix>_copy` and `<prefix>_twin`. `granted`: what the copy holds raw.
     """
     with ExitStack() as stack:
         raw, copy, twin = (
@@ -226,7 +229,7 @@ def replica(dialect: Dialect, url: str, *, prefix: str = "unmask") -> Iterator[R
         for connection in (raw, copy, twin):
             _fill(connection, dialect, is_twin=connection is twin)
         bindings = [_bound(connection, dialect) for connection in (raw, copy, twin)]
-        for protected in bindings[1].protected.values():
+        for protected in narrowed(bindings[1], granted(bindings[1])).protected.values():
             masks = [f"{c.sql} = {c.mask}" for c in protected.columns if c.mask is not None]
             copy.cursor().execute(f"UPDATE {protected.sql} SET {', '.join(masks)}")
         both = Replica(dialect, raw, copy, twin, bindings[0], bindings[2])

@@ -11,7 +11,7 @@ from rewriter.rewrite import rewrite_bound
 from tests.rewriter.replica import Replica, replica
 
 _CASES = Path(__file__).parent / "cases"
-_ENGINES: dict[Dialect, str] = {"postgresql": "postgres_url", "mysql": "mariadb_url", "sqlite": "", "duckdb": ""}
+ENGINES: dict[Dialect, str] = {"postgresql": "postgres_url", "mysql": "mariadb_url", "sqlite": "", "duckdb": ""}
 
 
 def _cases(name: str) -> list[tuple[str, str]]:
@@ -20,23 +20,24 @@ def _cases(name: str) -> list[tuple[str, str]]:
     return re.findall(r"-- title: ([^\n]+)\n(.*?);\n", text, re.DOTALL)
 
 
-def _statements(dialect: Dialect) -> Iterator[tuple[str, str]]:
+def statements(dialect: Dialect) -> Iterator[tuple[str, str]]:
+    """Title and text of every case of an engine."""
     yield from _cases("common")
     yield from _cases(dialect)
 
 
-@pytest.fixture(scope="module", params=_ENGINES)
+@pytest.fixture(scope="module", params=ENGINES)
 def pair(request: pytest.FixtureRequest) -> Iterator[Replica]:
     """A database, its masked copy and its twin on each engine."""
     dialect: Dialect = request.param
-    url = request.getfixturevalue(_ENGINES[dialect]) if _ENGINES[dialect] else ""
+    url = request.getfixturevalue(ENGINES[dialect]) if ENGINES[dialect] else ""
     with replica(dialect, url) as both:
         yield both
 
 
 def test_every_statement_answers_as_on_a_masked_copy(pair: Replica, subtests: pytest.Subtests) -> None:
     """Rows, names and order of each case equal those of the masked copy."""
-    for title, sql in _statements(pair.dialect):
+    for title, sql in statements(pair.dialect):
         with subtests.test(title):
             rewritten = rewrite_bound(sql, pair.binding)
             assert pair.rows(pair.raw, rewritten.sql) == pair.rows(pair.copy, sql)
@@ -44,7 +45,7 @@ def test_every_statement_answers_as_on_a_masked_copy(pair: Replica, subtests: py
 
 def test_no_statement_tells_a_database_from_its_twin(pair: Replica, subtests: pytest.Subtests) -> None:
     """Each case gives the same on two databases that differ in secrets with equal masked images."""
-    for title, sql in _statements(pair.dialect):
+    for title, sql in statements(pair.dialect):
         with subtests.test(title):
             ours, theirs = (rewrite_bound(sql, binding) for binding in (pair.binding, pair.twin_binding))
             assert pair.rows(pair.raw, ours.sql) == pair.rows(pair.twin, theirs.sql)

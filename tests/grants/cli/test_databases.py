@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
-from tests.grants.cli.conftest import Shell, application
+from tests.grants.cli.conftest import Shell, application, filled
 
 QUERY = "SELECT name, email, ssn, phone FROM customers WHERE id = 1"
 
@@ -146,3 +146,55 @@ def test_request_for_one_statement_with_parameters(shell: Shell, shop: str, tmp_
         assert connection.execute(statement, {"id": 1, "name": "a"}).scalar_one() == "ada@lovelace.example"
         other = text("SELECT email FROM customers WHERE id >= :id")
         assert connection.execute(other, {"id": 1}).scalar_one() == "a***@***.example"
+
+
+@pytest.mark.parametrize("database", ["sqlite_database", "postgres_database", "mariadb_database", "duckdb_database"])
+def test_a_grant_for_some_rows(shell: Shell, request: pytest.FixtureRequest, database: str) -> None:
+    """From the command line to the hook and the trail: those rows alone, and no record holds a literal."""
+    url = shell.variables["UNMASK_DATABASE_URL"] = filled(request.getfixturevalue(database))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO customers VALUES (7077, 'Bo', 'bo@cell.example', '444-55-6666', '2')"))
+    engine.dispose()
+    words = ("request", "customers.email", "--for", "5m", "--reason", "OPS-7")
+    assert "no such unmasked column" in shell.fails(1, *words, "--where", "born = 1")
+    assert "no such unmasked column" not in shell.fails(1, *words, "--where", "id = 'x'")
+    asked = shell.json(*words, "--where", "id = 7077")
+    assert "where id = 7077" in shell.ok("approve", asked["id"], by="bo")
+    statement = text("SELECT id, email, ssn FROM customers ORDER BY id")
+    with application(shell) as connected, connected("ana@shop.example") as connection:
+        rows = connection.execute(statement).all()
+        assert rows == [(1, "a***@***.example", "***-**-3333"), (7077, "bo@cell.example", "***-**-6666")]
+        masked = connection.execute(text("SELECT 1 FROM customers WHERE email LIKE 'ada%'")).all()
+        assert masked == []
+    told = shell.json("explain", "SELECT email FROM customers", "--as", "ana@shop.example")["columns"][0]
+    assert (told["is_revealed"], told["is_in_some_rows_only"]) == (True, True)
+    records = shell.json("audit")
+    assert {2, 0} == {one["rows"] for one in records if one["event"] == "revealed"}
+    assert {use["where"] for one in records for use in one.get("grants", ())} == {'"id" = ?'}
+    assert 'where "id" = ?' in shell.ok("audit")
+    assert "7077" not in shell.ok("audit", "--format", "jsonl").replace(asked["id"], "")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "where", "said"),
+    [
+        (("customers.email",), "id = 1 OR 1 = 1", "row condition"),
+        (("customers.email",), "ssn = '111-22-3333'", "sensitive itself"),
+        (("customers.email",), "SSN = '111-22-3333'", "sensitive itself"),
+        (("customers.email", "orders.card"), "id = 1", "one table"),
+    ],
+)
+def test_a_condition_on_rows_that_the_policy_does_not_allow(
+    shell: Shell, *, scopes: tuple[str, ...], where: str, said: str
+) -> None:
+    """Another form than comparisons with literals, a sensitive column, columns of several tables."""
+    policy = Path(shell.variables["UNMASK_POLICY"])
+    text = policy.read_text(encoding="utf-8").replace(
+        "columns:", "columns:\n  orders.card: {mask: redact, tags: [contact]}"
+    )
+    policy.write_text(text, encoding="utf-8")
+    outcome = shell.run("request", *scopes, "--for", "5m", "--reason", "OPS-7", "--where", where)
+    assert outcome.exit_code == 1
+    assert said in outcome.stderr
+    assert shell.json("requests") == []
