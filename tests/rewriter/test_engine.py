@@ -373,8 +373,7 @@ def test_permits_bound_to_a_statement(shop: Shop) -> None:
 
 
 def test_narrowed_permits_are_not_widened(shop: Shop) -> None:
-    """A permit narrowed by rows or uses reveals nothing where the hook cannot hold a statement to it."""
-    shop.ledger.grant(ANA, EMAIL, where="id = 1")
+    """A permit narrowed by uses reveals nothing where nothing counts them."""
     shop.ledger.grant(ANA, EMAIL, uses=1)
     with acting_as(ANA), shop.engine.connect() as connection:
         assert connection.execute(text(READ)).all() == MASKED
