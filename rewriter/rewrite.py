@@ -240,7 +240,6 @@ def _masked(work: _Work, result: Rewritten) -> Rewritten:
             work.binding,
             revealed=work.revealed,
             is_percent_doubled=work.statement.is_percent_doubled,
-            relations={target.scan.relation.key for target in plan.targets},
         )
     return result
 
