@@ -1,6 +1,12 @@
 """Requests for sensitive columns, their signed approvals, live grants in Redis, and the trail of it all."""
 
-from grants.audit import AuditRecord, Event, Fault, Filter, GrantUse
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from grants.audit import AuditRecord, Event, Filter, GrantUse
+from grants.chains import Fault
+from grants.checkpoint_file import CheckpointFile
+from grants.checkpoints import Checkpoints, Head
 from grants.client import Grants
 from grants.desk import Desk, Docket, Office, Unreadable
 from grants.errors import (
@@ -19,9 +25,15 @@ from grants.signing import PublicKey, SigningKey, generate_key, load_key
 from grants.sinks import JsonLinesSink, LoggingSink, Sink, StreamSink
 from grants.workflow import Ask, Standing
 
+if TYPE_CHECKING:
+    from grants.sql_checkpoints import SqlCheckpoints
+    from grants.sql_sink import SqlSink
+
 __all__ = [
     "Ask",
     "AuditRecord",
+    "CheckpointFile",
+    "Checkpoints",
     "Desk",
     "Docket",
     "Event",
@@ -30,6 +42,7 @@ __all__ = [
     "GrantError",
     "GrantUse",
     "Grants",
+    "Head",
     "JsonLinesSink",
     "Lease",
     "LoggingSink",
@@ -42,6 +55,8 @@ __all__ = [
     "SignatureError",
     "SigningKey",
     "Sink",
+    "SqlCheckpoints",
+    "SqlSink",
     "Standing",
     "State",
     "StatementScope",
@@ -54,3 +69,13 @@ __all__ = [
     "generate_key",
     "load_key",
 ]
+
+
+_LATE = {"SqlCheckpoints": "grants.sql_checkpoints", "SqlSink": "grants.sql_sink"}
+
+
+def __getattr__(name: str) -> object:
+    """What needs SQLAlchemy is imported when it is asked for: most commands would wait longer for it than they run."""
+    if name in _LATE:
+        return getattr(import_module(_LATE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

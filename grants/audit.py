@@ -1,4 +1,4 @@
-"""The trail: what one record says, how it is chained to the one before, and how a chain is checked.
+"""The trail: what one record says, and how it is sealed and chained to the one before.
 
 Every writer (one process of an application, one person's desk) has a chain of its own: `sequence` counts from 0,
 `previous` is the seal of the record before, and `seal` covers the whole record. An application seals with a keyed
@@ -8,7 +8,7 @@ record without a trace. Records hold no secret, literal, parameter or cell value
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -32,9 +32,11 @@ class Event(StrEnum):
     FETCHED = "fetched"
     REFUSED = "refused"
     FAILED = "failed"
+    PRUNED = "pruned"
 
 
-_STEPS = frozenset({Event.REQUESTED, Event.APPROVED, Event.DENIED, Event.REVOKED})
+STEPS = frozenset({Event.REQUESTED, Event.APPROVED, Event.DENIED, Event.REVOKED})
+"""What only a person does."""
 
 
 class GrantUse(Record):
@@ -44,6 +46,14 @@ class GrantUse(Record):
     reason: str = ""
     approvers: tuple[str, ...] = ()
     where: str | None = None
+
+
+class ChainEnd(Record):
+    """The last record of a writer up to some point: its number and its seal."""
+
+    writer: str
+    sequence: int
+    seal: str
 
 
 class Entry(Record):
@@ -73,6 +83,7 @@ class Entry(Record):
     policy_version: str | None = None
     record: str | None = None
     rows: int | None = None
+    ends: tuple[ChainEnd, ...] | None = None
 
 
 class AuditRecord(Entry):
@@ -122,15 +133,6 @@ class PersonalSeal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """One thing that is wrong with a trail. `record`: the id of the record at which it shows; `line` counts from 1."""
-
-    line: int
-    record: str
-    problem: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Seals:
     """What seals are checked with: the applications' key, and the public keys of people.
 
@@ -142,34 +144,30 @@ class Seals:
 
     def problem(self, record: AuditRecord) -> str:
         """What is wrong with the seal of `record`; empty when it holds."""
-        method, _, rest = record.seal.partition(":")
+        problem, name = self.sealed_by(record.sealed_bytes(), record.seal)
+        if problem:
+            return problem
+        if name is None:
+            return "is a step that only a person can take, without their signature" if record.event in STEPS else ""
+        is_own = record.principal == name and record.event in STEPS | {Event.FAILED}
+        return "" if is_own else f"is sealed by {name}, and tells of what {name} cannot have done"
+
+    def sealed_by(self, content: bytes, seal: str) -> tuple[str, str | None]:
+        """What is wrong with `seal` over `content` (empty when it holds), and whose it is; None: an application's."""
+        method, _, rest = seal.partition(":")
         if method == "hmac":
-            return self._applications_problem(record, rest)
+            return self._applications_problem(content, seal), None
         identifier, _, signature = rest.rpartition(":")
         owners = [(name, key) for name, key in self.people.items() if key.id == identifier]
         if method != "ed25519" or not owners:
-            return "is sealed with a key that is nobody's in the policy"
+            return "is sealed with a key that is nobody's in the policy", None
         ((name, key),) = owners[:1]
-        if not key.has_signed(record.sealed_bytes(), signature):
-            return "was altered"
-        is_own = record.principal == name and record.event in _STEPS | {Event.FAILED}
-        return "" if is_own else f"is sealed by {name}, and tells of what {name} cannot have done"
+        return ("" if key.has_signed(content, signature) else "was altered"), name
 
-    def _applications_problem(self, record: AuditRecord, rest: str) -> str:
-        if rest.rpartition(":")[0] != self.seal.id:
+    def _applications_problem(self, content: bytes, seal: str) -> str:
+        if seal.removeprefix("hmac:").rpartition(":")[0] != self.seal.id:
             return "is sealed with another audit key than the one given"
-        if not hmac.compare_digest(self.seal.of(record.sealed_bytes()).encode(), record.seal.encode()):
-            return "was altered"
-        return "is a step that only a person can take, without their signature" if record.event in _STEPS else ""
-
-
-@dataclass(slots=True)
-class _Chain:
-    """How far one writer's chain has been read."""
-
-    sequence: int = 0
-    previous: str = ""
-    seals: dict[int, str] = field(default_factory=dict)
+        return "" if hmac.compare_digest(self.seal.of(content).encode(), seal.encode()) else "was altered"
 
 
 def parsed(text: str) -> AuditRecord | None:
@@ -180,76 +178,13 @@ def parsed(text: str) -> AuditRecord | None:
         return None
 
 
-def verify(entries: Iterable[str], seals: Seals) -> Iterator[Fault]:
-    """Everything that is wrong with a trail: altered, removed, reordered, repeated or foreign records.
-
-    A record that was written twice, byte for byte, is no fault: a sink repeats what it is not sure of.
-    """
-    chains: dict[str, _Chain] = {}
-    for line, text in enumerate(entries, start=1):
-        record = parsed(text)
-        if record is None:
-            yield Fault(line=line, record="", problem="is not an audit record: it was altered")
-            continue
-        problem, chain = seals.problem(record), chains.setdefault(record.writer, _Chain())
-        # Its place is taken even where the seal does not hold, so that one altered record is one fault; no other
-        # place is, so that an invented record does not make faults of true ones.
-        if not problem or record.sequence == chain.sequence:
-            place_problem = _place_problem(record, chain)
-            problem = problem or place_problem
-        if problem:
-            yield Fault(line=line, record=record.id, problem=problem)
-
-
-def _place_problem(record: AuditRecord, chain: _Chain) -> str:
-    if chain.seals.get(record.sequence) == record.seal:
-        return ""
-    expected, previous = chain.sequence, chain.previous
-    if record.sequence < expected:
-        return "stands after later records of its writer: it was moved, or another took its place"
-    chain.sequence, chain.previous = record.sequence + 1, record.seal
-    chain.seals[record.sequence] = record.seal
-    if record.sequence > expected:
-        return f"follows a gap: {record.sequence - expected} record(s) of its writer before it were removed or moved"
-    return "" if record.previous == previous else "does not follow the record before it: one of them was replaced"
-
-
-def unfounded(entries: Iterable[str], *, environment: str) -> Iterator[Fault]:
-    """What does not belong into the trail of `environment`, and reveals that rest on steps which it does not hold.
-
-    A person's step is a chain of its own, so that its removal leaves no gap; what it led to tells.
-    """
-    steps: set[tuple[str | None, Event, str | None]] = set()
-    reveals: list[tuple[int, AuditRecord]] = []
-    for line, record in enumerate(map(parsed, entries), start=1):
-        if record is None:
-            continue
-        if record.environment != environment:
-            problem = f"was written in {record.environment}: somebody copied it"
-            yield Fault(line=line, record=record.id, problem=problem)
-        elif record.event in _STEPS:
-            steps.add((record.request, record.event, record.principal))
-        elif record.event is Event.REVEALED:
-            reveals.append((line, record))
-    for line, record in reveals:
-        for use in record.grants or ():
-            asked = (use.id, Event.REQUESTED, record.principal)
-            approved = {(use.id, Event.APPROVED, name) for name in use.approvers}
-            if not steps.issuperset(approved) or (_is_asked_for(use) and asked not in steps):
-                problem = f"rests on {use.id}, whose request or approval was removed"
-                yield Fault(line=line, record=record.id, problem=problem)
-
-
-def _is_asked_for(use: GrantUse) -> bool:
-    return not use.id.startswith("standing:") and use.id != "trusted"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which records to show. `since` is inclusive, `until` exclusive; what is None or empty does not matter."""
 
     who: str | None = None
     column: str | None = None
+    table: str | None = None
     request: str | None = None
     events: frozenset[Event] = frozenset()
     since: datetime | None = None
@@ -261,8 +196,14 @@ class Filter:
         return (
             (self.who is None or self.who in (record.principal, record.holder))
             and (self.column is None or self.column in (record.columns or ()))
+            and (self.table is None or self.table in _tables(record))
             and (self.request is None or self.request in requests)
             and (not self.events or record.event in self.events)
             and (self.since is None or record.at >= self.since)
             and (self.until is None or record.at < self.until)
         )
+
+
+def _tables(record: AuditRecord) -> set[str]:
+    """The tables that a record is about: read by a statement, or those of the columns that were asked for."""
+    return {*(record.tables or ()), *(column.rpartition(".")[0] for column in record.columns or ())}

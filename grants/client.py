@@ -3,21 +3,22 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Self
 
-from grants import audit
-from grants.audit import AuditRecord, Fault, Filter, KeyedHash, PersonalSeal, Seals
+from grants.archive import Archive, records_of, seals_of
+from grants.audit import AuditRecord, Filter, KeyedHash, PersonalSeal
+from grants.chains import Fault
+from grants.checkpoints import Checkpoints
 from grants.desk import Desk, Office
-from grants.errors import UnknownPrincipal
 from grants.judge import Judge
 from grants.live import BUDGET, LiveView
+from grants.places import checkpoints_at
 from grants.recorder import Recorder
-from grants.rules import key_of
-from grants.signing import PublicKey, SigningKey
-from grants.sinks import Sink, StreamSink
+from grants.signing import SigningKey
+from grants.sinks import Kept, Sink, StreamSink
 from grants.store import Store
 from grants.trail import Trail
 from masking import Policy
@@ -26,19 +27,30 @@ _SINK_TIMEOUT = timedelta(milliseconds=500)
 """How long a reveal may wait for its record."""
 AUDIT_KEY = "UNMASK_AUDIT_KEY"
 """The environment variable with the key that seals audit records, where `connect` is given none."""
+AUDIT_CHECKPOINTS = "UNMASK_AUDIT_CHECKPOINTS"
+"""The environment variable with the place of the trail's checkpoints, where `connect` is given none."""
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where records go, and where it is kept how far they have come."""
+
+    sinks: tuple[Sink, ...]
+    checkpoints: Checkpoints | None
+
+
 class Grants:
     """Requests, grants and their trail on one Redis. Thread-safe and fork-safe."""
 
-    def __init__(self, store: Store, *, seal: KeyedHash, sinks: Sequence[Sink], clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, *, seal: KeyedHash, places: Places, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._seal = seal
-        self._sinks = tuple(sinks)
+        self._sinks = places.sinks
+        self._checkpoints = places.checkpoints
         self._clock = clock
         self._lock = threading.Lock()
         self._trails: dict[str, Trail] = {}
@@ -52,21 +64,26 @@ class Grants:
         *,
         key: str | None = None,
         sinks: Sequence[Sink] | None = None,
+        checkpoints: Checkpoints | str | None = None,
         clock: Callable[[], datetime] = _utc_now,
     ) -> Self:
         """The grants on the Redis at `url`: redis://, rediss://, unix:// or embedded:PATH. Connects when first needed.
 
         `key` seals audit records (default: the variable `UNMASK_AUDIT_KEY`); applications and whoever checks the trail
-        share it. `sinks` replaces the default, which is the Redis Stream beside the grants.
+        share it. `sinks` replaces the default, which is the Redis Stream beside the grants. `checkpoints` is a second
+        place, a file's path or a database's URL, that keeps how far the trail has come, and what was revoked (default:
+        the variable `UNMASK_AUDIT_CHECKPOINTS`): without one, records cut off at the trail's end are not missed.
 
         Raises:
-            StoreError: the URL is no such URL, or an embedded server does not start.
+            StoreError: a URL is no such URL, or an embedded server does not start.
         """
         store = Store(url)
         if sinks is None:
             sinks = (StreamSink(store.within(_SINK_TIMEOUT)),)
         secret = os.environ.get(AUDIT_KEY, "") if key is None else key
-        return cls(store, seal=KeyedHash(secret.encode()), sinks=sinks, clock=clock)
+        place = os.environ.get(AUDIT_CHECKPOINTS) or None if checkpoints is None else checkpoints
+        places = Places(tuple(sinks), checkpoints_at(place) if isinstance(place, str) else place)
+        return cls(store, seal=KeyedHash(secret.encode()), places=places, clock=clock)
 
     @property
     def recorder(self) -> Recorder:
@@ -98,7 +115,7 @@ class Grants:
         return Desk(
             self.office(policy=policy, environment=environment),
             key,
-            Trail(self._sinks, PersonalSeal(key), home=self._store.address),
+            Trail(self._sinks, PersonalSeal(key), home=self._store.address, checkpoints=self._checkpoints),
         )
 
     def audit(self, environment: str, *, matching: Filter | None = None) -> Iterator[AuditRecord]:
@@ -107,26 +124,24 @@ class Grants:
         Raises:
             StoreError: Redis could not tell.
         """
-        wanted = matching or Filter()
-        for text in self._store.trail(environment):
-            record = audit.parsed(text)
-            if record is not None and wanted.matches(record):
-                yield record
+        return records_of(StreamSink(self._store), environment, matching=matching)
+
+    def archive(self, environment: str, *, policy: Policy, kept: Kept | None = None) -> Archive:
+        """The trail of `environment`, to be checked, checkpointed or pruned; in the Redis Stream, or in `kept`."""
+        return Archive(
+            kept=StreamSink(self._store) if kept is None else kept,
+            environment=environment,
+            seals=seals_of(policy, self._seal),
+            checkpoints=self._checkpoints,
+        )
 
     def verify(self, environment: str, *, policy: Policy) -> tuple[Fault, ...]:
-        """Everything that is wrong with the stream: altered, removed, reordered or invented records.
+        """Everything that is wrong with the stream: altered, removed, reordered, invented or cut off records.
 
         Raises:
-            StoreError: Redis could not tell.
+            GrantError, OSError: Redis, or the place of the checkpoints, could not tell.
         """
-        people: dict[str, PublicKey] = {}
-        for principal in policy.people:
-            with suppress(UnknownPrincipal):
-                people[principal] = key_of(principal, policy)
-        entries = list(self._store.trail(environment))
-        faults = [*audit.verify(entries, Seals(seal=self._seal, people=people))]
-        faults += audit.unfounded(entries, environment=environment)
-        return tuple(sorted(faults, key=lambda fault: fault.line))
+        return self.archive(environment, policy=policy).verify()
 
     def close(self) -> None:
         """Ends all threads and connections."""
@@ -134,8 +149,14 @@ class Grants:
             view.close()
         for sink in self._sinks:
             sink.close()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self._store.close()
 
     def _trail(self, environment: str) -> Trail:
         with self._lock:
-            return self._trails.setdefault(environment, Trail(self._sinks, self._seal, home=self._store.address))
+            if environment not in self._trails:
+                self._trails[environment] = Trail(
+                    self._sinks, self._seal, home=self._store.address, checkpoints=self._checkpoints
+                )
+            return self._trails[environment]

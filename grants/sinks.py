@@ -3,14 +3,17 @@
 A record counts as recorded once a durable sink has taken it. `logging` is a sink, but not a durable one.
 """
 
-import fcntl
 import logging
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from grants.audit import AuditRecord
+from grants.audit import AuditRecord, parsed
+from grants.files import appended, locked, replaced, synchronised
 from grants.store import Store
 
 _log = logging.getLogger("unmask.audit")
@@ -33,10 +36,51 @@ class Sink(Protocol):
         ...
 
 
+class BatchSink(Sink, Protocol):
+    """A sink that keeps several records at the cost of one."""
+
+    def write_all(self, records: Sequence[AuditRecord]) -> None:
+        """As `write`, for all of `records`, in their order."""
+        ...
+
+
+class Kept(BatchSink, Protocol):
+    """A sink that can be read, and pruned."""
+
+    @property
+    def place(self) -> str:
+        """Which kind of place it is, where checkpoints tell one from another."""
+        ...
+
+    def entries(self, environment: str) -> Iterator[str]:
+        """The records of `environment` as text, oldest first."""
+        ...
+
+    def remove(self, environment: str, ids: frozenset[str]) -> None:
+        """Remove the records with these ids, all that is told of them elsewhere notwithstanding."""
+        ...
+
+
+def place_of(sink: Sink) -> str:
+    """Which kind of place it is, where checkpoints tell one from another."""
+    return str(getattr(sink, "place", type(sink).__name__))
+
+
+def write_all(sink: Sink, records: Sequence[AuditRecord]) -> None:
+    """Keep `records` in `sink`, at once where it can; raises where that is not certain."""
+    at_once: Callable[[Sequence[AuditRecord]], None] | None = getattr(sink, "write_all", None)
+    if at_once is not None:
+        at_once(records)
+        return
+    for record in records:
+        sink.write(record)
+
+
 class StreamSink:
     """The Redis Stream `unmask:{<environment>}:trail`. As durable as the server's `appendfsync` makes it."""
 
     is_durable = True
+    place = "stream"
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -52,7 +96,36 @@ class StreamSink:
         Raises:
             StoreError: Redis did not confirm it.
         """
-        self._store.append(record.environment, record.canonical().decode())
+        self.write_all((record,))
+
+    def write_all(self, records: Sequence[AuditRecord]) -> None:
+        """Keep `records`, in one round trip.
+
+        Raises:
+            StoreError: Redis did not confirm all of them.
+        """
+        self._store.append(records[0].environment, [record.canonical().decode() for record in records])
+
+    def entries(self, environment: str) -> Iterator[str]:
+        """The records, oldest first.
+
+        Raises:
+            StoreError: Redis could not tell.
+        """
+        return (text for _, text in self._store.trail(environment))
+
+    def remove(self, environment: str, ids: frozenset[str]) -> None:
+        """Remove the records with these ids.
+
+        Raises:
+            StoreError: Redis did not confirm it.
+        """
+        places = []
+        for place, text in self._store.trail(environment):
+            record = parsed(text)
+            if record is not None and record.id in ids:
+                places.append(place)
+        self._store.drop(environment, places)
 
     def close(self) -> None:
         """Close its connections."""
@@ -60,12 +133,19 @@ class StreamSink:
 
 
 class JsonLinesSink:
-    """A file with one record per line, synchronised to disk before a record counts as kept. Processes may share it."""
+    """A file with one record per line, synchronised to disk before a record counts as kept. Processes may share it.
+
+    A file that reached `rotate_at` bytes is set aside as `<name>.<UTC time>-<number>`, and a new one begun; of those
+    set aside the newest `keep` stay, all of them without one.
+    """
 
     is_durable = True
+    place = "file"
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, rotate_at: int | None = None, keep: int | None = None) -> None:
         self._path = Path(path)
+        self._rotate_at = rotate_at
+        self._keep = keep
 
     def write(self, record: AuditRecord) -> None:
         """Keep `record`.
@@ -73,32 +153,83 @@ class JsonLinesSink:
         Raises:
             OSError: the disk did not take it.
         """
-        line = record.canonical() + b"\n"
-        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # given back with the descriptor
-            whole = b"\n" + line if _is_torn(descriptor) else line
-            if os.write(descriptor, whole) != len(whole):
-                raise OSError(f"the disk of {self._path} is full")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        self.write_all((record,))
+
+    def write_all(self, records: Sequence[AuditRecord]) -> None:
+        """Keep `records`, synchronised once.
+
+        Raises:
+            OSError: the disk did not take all of them.
+        """
+        lines = b"".join(record.canonical() + b"\n" for record in records)
+        with locked(self._path) as descriptor:
+            if self._rotate_at is None or os.fstat(descriptor).st_size < self._rotate_at:
+                appended(descriptor, lines)
+                return
+            # The others wait for the lock of the file that is set aside, and then look for the new one.
+            self._set_aside()
+            with locked(self._path) as fresh:
+                appended(fresh, lines)
+
+    def _set_aside(self) -> None:
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        number = next(n for n in count() if not self._path.with_name(f"{self._path.name}.{now}-{n:04}").exists())
+        self._path.rename(self._path.with_name(f"{self._path.name}.{now}-{number:04}"))
+        synchronised(self._path.parent)
+        earlier = self._earlier()
+        for path in earlier[: len(earlier) - self._keep] if self._keep is not None else ():
+            path.unlink(missing_ok=True)
+
+    def _earlier(self) -> list[Path]:
+        """The files that were set aside, oldest first."""
+        form = re.compile(re.escape(self._path.name) + r"\.\d{8}T\d{6}-\d{4}")
+        return sorted(path for path in self._path.parent.iterdir() if form.fullmatch(path.name))
 
     def close(self) -> None:
         """Nothing is held between two writes."""
 
     def lines(self) -> Iterator[str]:
-        """The records as text, oldest first."""
-        with self._path.open(encoding="utf-8") as file:
-            for line in file:
-                if line.strip():
-                    yield line.rstrip("\n")
+        """The records as text, oldest first, those in files that were set aside included.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        for path in (*self._earlier(), self._path):
+            with path.open(encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    if line.strip():
+                        yield line.rstrip("\n")
+
+    def entries(self, environment: str) -> Iterator[str]:
+        """The records of `environment`, oldest first, and what cannot be read as one.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        for line in self.lines():
+            record = parsed(line)
+            if record is None or record.environment == environment:
+                yield line
+
+    def remove(self, environment: str, ids: frozenset[str]) -> None:
+        """Remove the records with these ids.
+
+        Raises:
+            OSError: the disk did not take what is left.
+        """
+        for path in (*self._earlier(), self._path):
+            with locked(path) as descriptor:
+                lines = os.pread(descriptor, os.fstat(descriptor).st_size, 0).splitlines(keepends=True)
+                kept = [line for line in lines if not _is_of(line, environment, ids)]
+                if kept or path == self._path:
+                    replaced(path, b"".join(kept))
+                else:
+                    path.unlink()
 
 
-def _is_torn(descriptor: int) -> bool:
-    """Whether the last line has no end: somebody was killed, or the disk was full. The next one must not join it."""
-    size = os.fstat(descriptor).st_size
-    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+def _is_of(line: bytes, environment: str, ids: frozenset[str]) -> bool:
+    record = parsed(line.decode(errors="replace"))
+    return record is not None and record.environment == environment and record.id in ids
 
 
 class LoggingSink:

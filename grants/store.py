@@ -173,18 +173,24 @@ class Store:
         rows = zip(reply[2::3], reply[3::3], reply[4::3], strict=True)
         return now, tuple(Held(id=str(one), grant=grant, case=case) for one, grant, case in rows)
 
-    def append(self, environment: str, entry: str) -> None:
-        """Adds `entry` to the trail.
+    def append(self, environment: str, entries: list[str]) -> None:
+        """Adds `entries` to the trail, in their order, in one round trip.
 
         Raises:
-            StoreError: it is not known to be there.
+            StoreError: they are not all known to be there.
         """
         key = Keys(environment).trail
         with self._server.clear_errors(key):
-            self._server.client.xadd(key, {"record": entry})
+            if len(entries) == 1:
+                self._server.client.xadd(key, {"record": entries[0]})
+                return
+            with self._server.client.pipeline(transaction=True) as pipeline:
+                for entry in entries:
+                    pipeline.xadd(key, {"record": entry})
+                pipeline.execute()
 
-    def trail(self, environment: str, *, page: int = 1000) -> Iterator[str]:
-        """The entries of the trail, oldest first.
+    def trail(self, environment: str, *, page: int = 1000) -> Iterator[tuple[str, str]]:
+        """The entries of the trail, oldest first, each with its place.
 
         Raises:
             StoreError: Redis could not tell.
@@ -194,11 +200,22 @@ class Store:
         while True:
             with self._server.clear_errors(key):
                 found = cast("list[tuple[str, dict[str, str]]]", self._server.client.xrange(key, min=start, count=page))
-            for _, fields in found:
-                yield fields.get("record", "")
+            for place, fields in found:
+                yield place, fields.get("record", "")
             if len(found) < page:
                 return
             start = f"({found[-1][0]}"
+
+    def drop(self, environment: str, places: list[str], *, page: int = 1000) -> None:
+        """Removes the entries at `places` from the trail.
+
+        Raises:
+            StoreError: they are not known to be gone.
+        """
+        key = Keys(environment).trail
+        for start in range(0, len(places), page):
+            with self._server.clear_errors(key):
+                self._server.client.xdel(key, *places[start : start + page])
 
     def push(self, environment: str) -> Push:
         """A new connection that is told of every change to grants and requests of `environment`.

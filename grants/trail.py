@@ -10,39 +10,57 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import islice
 
 from grants.audit import AuditRecord, Entry, Seal
 from grants.breaker import Breaker
+from grants.checkpoints import Checkpoints, Marker
 from grants.errors import GrantError, RecordError
 from grants.forks import renewed_after_fork
-from grants.sinks import Sink, StreamSink
+from grants.sinks import Sink, StreamSink, place_of, write_all
 
 _log = logging.getLogger(__name__)
 _PAUSE = timedelta(seconds=1)
 _LONGEST_QUEUE = 1000  # records; beyond it the oldest are lost, which `verify` shows as a gap
+_MOST_AT_ONCE = 100  # records
 
 
 class _Channel:
-    """A sink with the records that it has yet to take."""
+    """A sink with the records that it has yet to take. Whoever flushes it does so for everybody who waits."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, begin: int) -> None:
         self.sink = sink
         self.breaker = Breaker(_PAUSE)
         self._queue: deque[AuditRecord] = deque(maxlen=_LONGEST_QUEUE)
+        self._lock = threading.Lock()
+        self._next = begin  # the number of the first record that the sink has not taken
 
-    def send(self, record: AuditRecord) -> bool:
-        """Whether the sink has taken `record` and everything before it."""
+    def put(self, record: AuditRecord) -> None:
+        """Have `record` sent with the next flush."""
         self._queue.append(record)
-        return self.flush()
+
+    def has_taken(self, record: AuditRecord) -> bool:
+        """Whether the sink has taken `record`, and everything before it that it could have."""
+        with self._lock:
+            return record.sequence < self._next or (self._flush() and record.sequence < self._next)
+
+    def passed(self, record: AuditRecord) -> None:
+        """The sink holds `record`, by another way."""
+        self._next = record.sequence + 1
 
     def flush(self) -> bool:
         """Whether nothing is left to send."""
+        with self._lock:
+            return self._flush()
+
+    def _flush(self) -> bool:
         if self.breaker.is_open:
             return False
         try:
-            while self._queue:
-                self.sink.write(self._queue[0])
-                self._queue.popleft()
+            while batch := tuple(islice(self._queue, _MOST_AT_ONCE)):
+                write_all(self.sink, batch)
+                self._next = batch[-1].sequence + 1
+                self._taken(batch)
         except (OSError, GrantError) as exc:
             self._failed(str(exc))
             return False
@@ -53,6 +71,11 @@ class _Channel:
         self.breaker.close()
         return True
 
+    def _taken(self, batch: tuple[AuditRecord, ...]) -> None:
+        # The oldest may have been dropped meanwhile, because the queue was full.
+        while self._queue and self._queue[0].sequence <= batch[-1].sequence:
+            self._queue.popleft()
+
     def _failed(self, problem: str) -> None:
         self.breaker.failed()
         _log.warning("audit sink %s failed: %s", type(self.sink).__name__, problem)
@@ -61,11 +84,16 @@ class _Channel:
 class Trail:
     """Writes records, each chained to the one before."""
 
-    def __init__(self, sinks: Sequence[Sink], seal: Seal, *, home: str = "") -> None:
+    def __init__(
+        self, sinks: Sequence[Sink], seal: Seal, *, home: str = "", checkpoints: Checkpoints | None = None
+    ) -> None:
         """`home`: the address of the store that workflow steps are committed to."""
-        self._sinks = tuple(sinks)
+        # What is not durable is told last: nobody reads of a reveal before its record is safe.
+        self._sinks = tuple(sorted(sinks, key=lambda sink: not sink.is_durable))
         self._seal = seal
         self._home = home
+        places = tuple(sorted({place_of(sink) for sink in self._sinks if sink.is_durable}))
+        self._marker = None if checkpoints is None else Marker(checkpoints, seal, places=places)
         self._begin()
         # A child that continued its parent's chain would give two records one number.
         renewed_after_fork(self._begin)
@@ -75,7 +103,7 @@ class Trail:
         self._writer = secrets.token_hex(8)
         self._sequence = 0
         self._previous = ""
-        self._channels = tuple(_Channel(sink) for sink in self._sinks)
+        self._channels = tuple(_Channel(sink, self._sequence) for sink in self._sinks)
 
     def _is_home(self, sink: Sink) -> bool:
         return isinstance(sink, StreamSink) and sink.address == self._home
@@ -87,6 +115,8 @@ class Trail:
     def write(self, entry: Entry) -> str:
         """The id of the record that `entry` became, once a durable sink has taken it.
 
+        Threads that write at the same time share one write of each sink.
+
         Raises:
             RecordError: none took it.
         """
@@ -96,10 +126,17 @@ class Trail:
                 raise RecordError("no durable audit sink answers: nothing may be revealed until one does")
             record = self._next(entry)
             self._advance(record)
-            taken = [channel.send(record) for channel in self._channels]
-        if not any(took and channel.sink.is_durable for took, channel in zip(taken, self._channels, strict=True)):
+            for channel in self._channels:
+                channel.put(record)
+        taken = [channel.has_taken(record) and channel.sink.is_durable for channel in self._channels]
+        if not any(taken):
             raise RecordError("no durable audit sink took the record: see the log for why")
+        self._mark(record)
         return record.id
+
+    def _mark(self, record: AuditRecord) -> None:
+        if self._marker is not None:
+            self._marker.mark(record)
 
     def write_with(self, entry: Entry, commit: Callable[[str], bool]) -> bool:
         """Whether `commit` stored the step that `entry` tells of, which is then recorded.
@@ -116,15 +153,21 @@ class Trail:
             if not commit(record.canonical().decode() if is_streamed else ""):
                 return False
             self._advance(record)
-            taken = [
-                self._is_home(channel.sink) or (channel.send(record) and channel.sink.is_durable)
-                for channel in self._channels
-            ]
+            taken = [self._sent(channel, record) for channel in self._channels]
         if not any(taken):
             raise RecordError(
                 f"{entry.event} is stored, but no durable audit sink took the record: see the log for why"
             )
+        self._mark(record)
         return True
+
+    def _sent(self, channel: _Channel, record: AuditRecord) -> bool:
+        """Whether a durable sink has the record of a step that is stored."""
+        if self._is_home(channel.sink):
+            channel.passed(record)
+            return True
+        channel.put(record)
+        return channel.has_taken(record) and channel.sink.is_durable
 
     def _make_way(self) -> None:
         """Sends what is queued; the home's first, which the step is about to pass by."""

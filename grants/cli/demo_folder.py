@@ -84,6 +84,11 @@ class DemoFolder:
         """What the embedded Redis keeps."""
         return self.path / "redis"
 
+    @property
+    def heads(self) -> Path:
+        """How far the trail has come: a second place, apart from Redis."""
+        return self.path / "heads"
+
     def key(self, name: str) -> Path:
         """The private key of one person."""
         return self.path / "keys" / name

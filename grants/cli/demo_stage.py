@@ -21,7 +21,7 @@ from grants.cli.demo_screen import Screen
 from grants.cli.demo_story import Stage
 from grants.cli.demo_terminal import opened_terminal
 from grants.cli.exits import CommandError, ExitCode
-from grants.client import AUDIT_KEY, Grants
+from grants.client import AUDIT_CHECKPOINTS, AUDIT_KEY, Grants
 from masking import Policy
 from rewriter import install
 
@@ -56,6 +56,7 @@ def chosen_place(folder: DemoFolder, *, database: str, redis: str) -> Place:
         "UNMASK_POLICY": str(folder.policy.resolve()),
         "UNMASK_ENVIRONMENT": known.get("UNMASK_ENVIRONMENT", fresh) if is_known else fresh,
         AUDIT_KEY: known.get(AUDIT_KEY) or secrets.token_urlsafe(24),
+        AUDIT_CHECKPOINTS: str(folder.heads.resolve()),
     }
     return Place(url=url, settings=settings, farewell=tuple(_farewell(url, settings, is_own_database=not database)))
 
@@ -105,6 +106,13 @@ def _engine(url: URL) -> Engine:
         ) from exc
 
 
+def _grants(place: Place) -> Grants:
+    settings = place.settings
+    return Grants.connect(
+        settings["UNMASK_REDIS_URL"], key=settings[AUDIT_KEY], checkpoints=settings[AUDIT_CHECKPOINTS]
+    )
+
+
 @contextmanager
 def staged(folder: DemoFolder, place: Place, screen: Screen) -> Iterator[Stage]:
     """The shop is filled, the engine hooked, and everything is given back in the end.
@@ -114,7 +122,7 @@ def staged(folder: DemoFolder, place: Place, screen: Screen) -> Iterator[Stage]:
     """
     policy = Policy.load(folder.policy)
     environment = place.settings["UNMASK_ENVIRONMENT"]
-    with closing(Grants.connect(place.settings["UNMASK_REDIS_URL"], key=place.settings[AUDIT_KEY])) as grants:
+    with closing(_grants(place)) as grants:
         office = grants.office(policy=policy, environment=environment)
         office.dockets()  # the first word with Redis: a fault shows before the database is touched
         engine = _engine(place.url)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grants import Event, Filter, RecordError, audit
+from grants import Event, Filter, RecordError, audit, chains
 from grants.audit import AuditRecord, Entry, GrantUse, KeyedHash, PersonalSeal, Seals
 from grants.trail import Trail
 from tests.grants.conftest import KEYS
@@ -78,13 +78,13 @@ def personally(one: Entry, *, seal: KeyedHash | PersonalSeal | None = None) -> l
 @pytest.mark.parametrize("seal", [SEAL, PersonalSeal(KEYS["ana"])])
 def test_an_untouched_trail_verifies(seal: KeyedHash | PersonalSeal) -> None:
     """Under the applications' key and under a person's."""
-    assert list(audit.verify(written(seal=seal), SEALS)) == []
+    assert list(chains.verify(written(seal=seal), SEALS)) == []
 
 
 def test_chains_of_several_writers_mix_freely() -> None:
     """Each is followed on its own."""
     mixed = [text for pair in zip(written(), written(), strict=True) for text in pair]
-    assert list(audit.verify(mixed, SEALS)) == []
+    assert list(chains.verify(mixed, SEALS)) == []
 
 
 @pytest.mark.parametrize("place", range(5))
@@ -92,7 +92,7 @@ def test_an_altered_record_is_found(place: int) -> None:
     """Whichever it is."""
     texts = written()
     texts[place] = texts[place].replace('"principal":"ana"', '"principal":"bo"')
-    assert [fault.line for fault in audit.verify(texts, SEALS)] == [place + 1]
+    assert [fault.line for fault in chains.verify(texts, SEALS)] == [place + 1]
 
 
 @pytest.mark.parametrize("place", range(4))
@@ -100,7 +100,7 @@ def test_a_removed_record_is_found(place: int) -> None:
     """Any but the last, which only a second place can tell."""
     texts = written()
     del texts[place]
-    (fault,) = audit.verify(texts, SEALS)
+    (fault,) = chains.verify(texts, SEALS)
     assert "gap" in fault.problem
 
 
@@ -109,13 +109,13 @@ def test_exchanged_records_are_found(place: int) -> None:
     """Neighbours in the wrong order."""
     texts = written()
     texts[place], texts[place + 1] = texts[place + 1], texts[place]
-    assert list(audit.verify(texts, SEALS))
+    assert list(chains.verify(texts, SEALS))
 
 
 def test_a_record_that_was_written_twice_is_no_fault() -> None:
     """A sink repeats what it is not sure of."""
     texts = written()
-    assert list(audit.verify([*texts, texts[-1]], SEALS)) == []
+    assert list(chains.verify([*texts, texts[-1]], SEALS)) == []
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_a_record_that_was_written_twice_is_no_fault() -> None:
 )
 def test_an_invented_record_is_found(forged: Callable[[], list[str]]) -> None:
     """Unsealed, under another key, by a stranger or in somebody else's name, or garbage."""
-    assert [fault.line for fault in audit.verify([*written(2), *forged()], SEALS)] == [3]
+    assert [fault.line for fault in chains.verify([*written(2), *forged()], SEALS)] == [3]
 
 
 def test_a_replaced_chain_is_found_by_whoever_has_the_key() -> None:
     """A record of another chain in the place of one."""
     texts, other = written(), written()
     texts[2] = other[2]
-    assert len(list(audit.verify(texts, SEALS))) == 2
+    assert len(list(chains.verify(texts, SEALS))) == 2
 
 
 @given(st.lists(st.integers(0, 4), max_size=7))
@@ -155,7 +155,7 @@ def test_only_a_beginning_of_the_chain_verifies(order: list[int]) -> None:
             seen.append(number)
         elif number > len(seen):
             is_right = False
-    assert (not list(audit.verify([texts[number] for number in order], SEALS))) == is_right
+    assert (not list(chains.verify([texts[number] for number in order], SEALS))) == is_right
 
 
 _FIVE = written()
@@ -197,7 +197,7 @@ def test_a_chain_stays_whole_through_an_outage() -> None:
     sink.is_failing = False
     trail._channels[0].breaker.close()  # noqa: SLF001 -- as above
     trail.write(entry(4))
-    assert list(audit.verify(sink.texts, SEALS)) == []
+    assert list(chains.verify(sink.texts, SEALS)) == []
     assert [record.sequence for record in sink.records] == [0, 1, 2]
 
 
@@ -240,7 +240,7 @@ def test_an_invented_record_makes_no_faults_of_true_ones() -> None:
     texts = written()
     forged = json.loads(texts[1]) | {"sequence": 1000}
     texts.insert(2, json.dumps(forged))
-    assert [fault.line for fault in audit.verify(texts, SEALS)] == [3]
+    assert [fault.line for fault in chains.verify(texts, SEALS)] == [3]
 
 
 def test_a_reveal_rests_on_steps_that_the_trail_holds() -> None:
@@ -249,15 +249,15 @@ def test_a_reveal_rests_on_steps_that_the_trail_holds() -> None:
     asked = personally(entry(event=Event.REQUESTED, request=use.id))
     approved = personally(entry(event=Event.APPROVED, principal="bo", holder="ana", request=use.id))
     revealed = personally(entry(grants=(use, GrantUse(id="standing:1"), GrantUse(id="trusted"))), seal=SEAL)
-    assert list(audit.unfounded([*asked, *approved, *revealed], environment="prod")) == []
+    assert list(chains.unfounded([*asked, *approved, *revealed], environment="prod")) == []
     for left in (asked, approved, []):
-        (fault,) = audit.unfounded([*left, *revealed], environment="prod")
+        (fault,) = chains.unfounded([*left, *revealed], environment="prod")
         assert "removed" in fault.problem
 
 
 def test_a_record_of_another_environment_is_found() -> None:
     """True there, it is no record of what happened here."""
-    (fault,) = audit.unfounded(written(1), environment="staging")
+    (fault,) = chains.unfounded(written(1), environment="staging")
     assert "prod" in fault.problem
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from grants import Event, Filter, Grants, JsonLinesSink, audit
+from grants import Event, Filter, Grants, JsonLinesSink, audit, chains
 from rewriter import StatementRefused, acting_as, install
 from tests.grants.conftest import House, policy_text
 from tests.grants.test_live import eventually
@@ -90,7 +90,7 @@ def test_what_no_sink_takes_is_masked(house: House, tmp_path: Path) -> None:
     (tmp_path / "away").rename(folder)
     assert set(shown) == {"[redacted]"}
     eventually(lambda: asked(engine) == CELL)
-    assert list(audit.verify(sink.lines(), audit.Seals(seal=audit.KeyedHash(b"k")))) == []
+    assert list(chains.verify(sink.lines(), audit.Seals(seal=audit.KeyedHash(b"k")))) == []
     engine.dispose()
 
 

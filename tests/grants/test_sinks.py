@@ -2,22 +2,26 @@
 
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from grants import Event, Grants, JsonLinesSink, LoggingSink, RecordError, audit
+from grants import Event, Grants, JsonLinesSink, LoggingSink, RecordError, SqlSink, StoreError, chains
+from grants.audit import AuditRecord
 from grants.trail import Trail
 from masking import Policy, Principal
 from tests.fix_redis import RedisServer
 from tests.grants.conftest import KEYS, House, ask
-from tests.grants.test_audit import SEAL, SEALS, entry
-from tests.grants.test_forks import reveal
+from tests.grants.test_audit import SEAL, SEALS, Kept, entry
+from tests.grants.test_forks import in_child, reveal
+from tests.processes import free_port
 
 
 def test_a_reveal_is_in_the_stream_before_the_hook_goes_on(house: House) -> None:
@@ -74,7 +78,7 @@ def test_a_file_holds_one_record_per_line(tmp_path: Path) -> None:
     trail = Trail([sink], SEAL)
     for number in range(3):
         trail.write(entry(number))
-    assert list(audit.verify(sink.lines(), SEALS)) == []
+    assert list(chains.verify(sink.lines(), SEALS)) == []
     assert len(list(sink.lines())) == 3
     assert (tmp_path / "audit.jsonl").stat().st_mode & 0o777 == 0o600
 
@@ -91,7 +95,7 @@ def test_writers_that_share_a_file_do_not_mix_their_lines(tmp_path: Path) -> Non
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(8)))
     assert len(list(JsonLinesSink(path).lines())) == 80
-    assert list(audit.verify(JsonLinesSink(path).lines(), SEALS)) == []
+    assert list(chains.verify(JsonLinesSink(path).lines(), SEALS)) == []
 
 
 def test_a_torn_line_does_not_swallow_the_next_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +109,7 @@ def test_a_torn_line_does_not_swallow_the_next_record(tmp_path: Path, monkeypatc
     monkeypatch.undo()
     trail._channels[0].breaker.close()  # noqa: SLF001 -- instead of waiting for it
     trail.write(entry(1))
-    faults = list(audit.verify(sink.lines(), SEALS))
+    faults = list(chains.verify(sink.lines(), SEALS))
     assert [fault.line for fault in faults] == [1]
     assert len(list(sink.lines())) == 3
 
@@ -130,7 +134,7 @@ def test_a_line_that_somebody_else_left_torn_does_not_swallow_the_next_record(tm
     path = tmp_path / "audit.jsonl"
     path.write_text('{"event":"reve', encoding="utf-8")
     Trail([JsonLinesSink(path)], SEAL).write(entry())
-    assert [fault.line for fault in audit.verify(JsonLinesSink(path).lines(), SEALS)] == [1]
+    assert [fault.line for fault in chains.verify(JsonLinesSink(path).lines(), SEALS)] == [1]
 
 
 def test_a_step_does_not_overtake_records_that_wait_for_an_outage_to_end(
@@ -148,3 +152,119 @@ def test_a_step_does_not_overtake_records_that_wait_for_an_outage_to_end(
         desk.approve(docket.id)
         assert grants.verify("prod", policy=policy) == ()
         assert [one.event for one in grants.audit("prod")] == [Event.REQUESTED, Event.FAILED, Event.APPROVED]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def table(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, on each engine in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'trail.sqlite'}"
+    return str(request.getfixturevalue("postgres_database"))
+
+
+def written_to(table: str, count: int) -> None:
+    """Writes one chain to a table."""
+    sink = SqlSink(table)
+    trail = Trail([sink], SEAL)
+    for number in range(count):
+        trail.write(entry(number))
+    sink.close()
+
+
+def test_a_table_takes_several_writers_in_several_processes(table: str) -> None:
+    """Each has a chain of its own; the table is made by whoever comes first."""
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(partial(written_to, table), (10, 10, 10, 10)))
+    in_child(lambda: written_to(table, 5))
+    sink = SqlSink(table)
+    assert len(list(sink.entries("prod"))) == 45
+    assert list(chains.verify(sink.entries("prod"), SEALS)) == []
+    assert list(sink.entries("staging")) == []
+    sink.close()
+
+
+def test_a_table_holds_each_record_once_and_lets_nobody_take_its_place(table: str) -> None:
+    """What is sent again is there already; another record under its number is an error."""
+    kept = Kept()
+    trail = Trail([kept], SEAL)
+    for number in range(3):
+        trail.write(entry(number))
+    sink = SqlSink(table)
+    sink.write_all(kept.records[:2])
+    sink.write_all(kept.records)
+    assert list(sink.entries("prod")) == kept.texts
+    with pytest.raises(StoreError):
+        sink.write(kept.records[2].model_copy(update={"reason": "another"}))
+    sink.close()
+
+
+def test_a_table_that_is_away_is_an_error_without_its_password() -> None:
+    """Nothing is revealed, and the log does not tell how to get in."""
+    sink = SqlSink(f"postgresql+psycopg://app:hunter2@127.0.0.1:{free_port()}/trail")
+    with pytest.raises(StoreError) as raised:
+        sink.write(written_record())
+    assert "hunter2" not in str(raised.value)
+    with pytest.raises(RecordError):
+        Trail([sink], SEAL).write(entry())
+
+
+def written_record() -> AuditRecord:
+    """One record."""
+    kept = Kept()
+    Trail([kept], SEAL).write(entry())
+    return kept.records[0]
+
+
+def test_a_file_is_set_aside_when_it_is_full(tmp_path: Path) -> None:
+    """Nothing is lost on the way, several writers at once; of the old ones as many stay as are wanted."""
+    path = tmp_path / "audit.jsonl"
+
+    def write(_: int) -> None:
+        trail = Trail([JsonLinesSink(path, rotate_at=3000)], SEAL)
+        for number in range(20):
+            trail.write(entry(number))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
+    assert len(list(tmp_path.iterdir())) > 5
+    assert len(list(JsonLinesSink(path).lines())) == 80
+    assert list(chains.verify(JsonLinesSink(path).lines(), SEALS)) == []
+    sink = JsonLinesSink(path, rotate_at=1, keep=2)
+    for _ in range(3):
+        sink.write(written_record())
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+class Slow(Kept):
+    """A sink that waits for the test before each write."""
+
+    def __init__(self) -> None:
+        """Closed."""
+        super().__init__()
+        self.gate = threading.Semaphore(0)
+        self.batches: list[int] = []
+
+    def write_all(self, records: Sequence[AuditRecord]) -> None:
+        """Keep them all at once."""
+        assert self.gate.acquire(timeout=10)
+        self.batches.append(len(records))
+        self.records.extend(records)
+
+
+def test_threads_share_one_write(tmp_path: Path) -> None:
+    """While one write is under way, the others wait and then go together; nobody returns before its record is kept."""
+    sink = Slow()
+    trail = Trail([sink], SEAL)
+    with ThreadPoolExecutor(9) as threads:
+        first = threads.submit(trail.write, entry(0))
+        while not trail._channels[0]._lock.locked():  # noqa: SLF001 -- the first is writing
+            time.sleep(0.001)
+        others = [threads.submit(trail.write, entry(number)) for number in range(1, 9)]
+        while len(trail._channels[0]._queue) < 9:  # noqa: SLF001 -- the others wait
+            time.sleep(0.001)
+        assert not any(one.done() for one in (first, *others))
+        sink.gate.release(9)
+        ids = {one.result(timeout=10) for one in (first, *others)}
+    assert sink.batches == [1, 8]
+    assert {record.id for record in sink.records} == ids
+    assert list(chains.verify(sink.texts, SEALS)) == []

@@ -93,6 +93,7 @@ def shell(tmp_path: Path, redis_database: str) -> Shell:
         "UNMASK_ENVIRONMENT": "prod",
         "UNMASK_DATABASE_URL": "",
         "UNMASK_AUDIT_KEY": "the applications' common key",
+        "UNMASK_AUDIT_CHECKPOINTS": str(tmp_path / "heads"),
     }
     return Shell(tmp_path, variables)
 
@@ -111,7 +112,11 @@ def filled(url: str) -> str:
 def application(shell: Shell) -> Iterator[Callable[[str], AbstractContextManager[Connection]]]:
     """An application of the shop in prod: opens connections for a person."""
     engine = create_engine(shell.variables["UNMASK_DATABASE_URL"])
-    grants = Grants.connect(shell.variables["UNMASK_REDIS_URL"], key=shell.variables["UNMASK_AUDIT_KEY"])
+    grants = Grants.connect(
+        shell.variables["UNMASK_REDIS_URL"],
+        key=shell.variables["UNMASK_AUDIT_KEY"],
+        checkpoints=shell.variables["UNMASK_AUDIT_CHECKPOINTS"],
+    )
     install(engine, policy=Policy.load(shell.variables["UNMASK_POLICY"]), grants=grants, environment="prod")
 
     @contextmanager

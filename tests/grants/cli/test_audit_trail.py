@@ -3,12 +3,18 @@
 import csv
 import io
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import redis
+from sqlalchemy import text
 
-from tests.grants.cli.conftest import Shell
+from grants import Grants
+from grants.places import kept_at
+from tests.grants.cli.conftest import Shell, application
+from tests.grants.test_forks import reveal
 
 
 @pytest.fixture
@@ -90,3 +96,74 @@ def test_verify_says_when_it_has_no_key(told: Shell) -> None:
 def test_options_before_the_subcommand_are_not_lost_in_silence(told: Shell) -> None:
     """`audit --env staging verify` would check another environment than was meant, so it is refused."""
     assert "write options after `verify`" in told.fails(2, "audit", "--env", "staging", "verify")
+
+
+def test_the_trail_by_table(told: Shell) -> None:
+    """Steps by the tables of their columns."""
+    assert events(told, "--table", "customers") == ["requested", "approved"]
+    assert events(told, "--table", "orders") == []
+
+
+def test_who_saw_which_column_under_which_grant(shell: Shell, sqlite_shop: str) -> None:
+    """One command, between two instants: person, grant, reason, approver and rows; as OCSF events too."""
+    identifier = shell.asked()
+    shell.ok("approve", identifier, by="bo")
+    with application(shell) as connected, connected("ana@shop.example") as connection:
+        connection.execute(text("SELECT email FROM customers WHERE id = 1")).all()
+    words = ("--event", "revealed", "--column", "customers.email", "--table", "customers", "--since", "1h")
+    (row,) = csv.DictReader(io.StringIO(shell.ok("audit", *words, "--format", "csv")))
+    assert (row["principal"], row["columns"], row["rows"]) == ("ana@shop.example", "customers.email", "1")
+    assert (row["grants"], row["reason"], row["approvers"]) == (identifier, "OPS-7 refund", "bo@shop.example")
+    (event,) = map(json.loads, shell.ok("audit", *words, "--format", "ocsf").splitlines())
+    assert (event["class_uid"], event["type_uid"], event["status"]) == (6005, 600504, "Success")
+    assert event["actor"]["user"]["name"] == "ana@shop.example"
+    assert event["query_info"]["query_string"] == "SELECT email FROM customers WHERE id = ?"
+    assert event["unmapped"]["rows"] == 1
+    assert event["unmapped"]["grants"][0]["approvers"] == ["bo@shop.example"]
+    kinds = [json.loads(line)["class_uid"] for line in shell.ok("audit", "--format", "ocsf").splitlines()]
+    assert kinds == [3004, 3004, 6005, 6005]
+
+
+def test_a_cut_trail_is_found(told: Shell) -> None:
+    """The last record, by the second place that every command knows; without one, a note says what is not held."""
+    assert "none altered" in told.ok("audit", "verify")
+    with redis.Redis.from_url(told.variables["UNMASK_REDIS_URL"]) as client:
+        client.xdel("unmask:{prod}:trail", client.xrevrange("unmask:{prod}:trail", count=1)[0][0])
+    outcome = told.run("audit", "verify")
+    assert outcome.exit_code == 5
+    assert "were cut off" in outcome.stdout
+    told.variables["UNMASK_AUDIT_CHECKPOINTS"] = ""
+    outcome = told.run("audit", "verify")
+    assert outcome.exit_code == 0
+    assert "UNMASK_AUDIT_CHECKPOINTS is not set" in outcome.stderr
+
+
+def test_a_checkpoint_by_hand(told: Shell) -> None:
+    """For what was done without the second place; there must be one."""
+    told.variables["UNMASK_AUDIT_CHECKPOINTS"] = ""
+    assert "UNMASK_AUDIT_CHECKPOINTS" in told.fails(4, "audit", "checkpoint")
+    told.variables["UNMASK_AUDIT_CHECKPOINTS"] = str(told.folder / "others")
+    assert told.ok("audit", "checkpoint") == "Kept how far 3 writers in prod have come.\n"
+    assert told.json("audit", "checkpoint") == {"environment": "prod", "writers": 3}
+
+
+def until() -> str:
+    """This instant."""
+    return datetime.now(UTC).isoformat()
+
+
+def test_pruning_on_the_command_line(told: Shell, tmp_path: Path) -> None:
+    """Steps whose grant may live stay; a trail elsewhere is read, verified and pruned in the same way."""
+    assert told.ok("audit", "prune", "--before", until()).startswith("Removed 1 records of prod")
+    assert told.json("audit", "verify")["is_intact"]
+    assert events(told) == ["requested", "approved", "pruned"]
+    for place in (str(tmp_path / "trail.jsonl"), f"sqlite:///{tmp_path / 'trail.sqlite'}"):
+        url, heads = told.variables["UNMASK_REDIS_URL"], told.variables["UNMASK_AUDIT_CHECKPOINTS"]
+        key = told.variables["UNMASK_AUDIT_KEY"]
+        with closing(Grants.connect(url, key=key, sinks=[kept_at(place)], checkpoints=heads)) as grants:
+            grants.recorder.reveal(reveal())
+        assert told.json("audit", "verify")["is_intact"]
+        assert events(told, "--trail", place) == ["revealed"]
+        assert told.json("audit", "verify", "--trail", place)["records"] == 1
+        assert told.json("audit", "prune", "--before", until(), "--trail", place)["removed"] == 1
+        assert events(told, "--trail", place) == ["pruned"]
