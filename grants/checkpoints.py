@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime
 
-from grants.audit import AuditRecord, Seal
+from grants.audit import AuditRecord, Event, Seal
 from grants.breaker import Breaker
 from grants.forks import renewed_after_fork
 from grants.records import Record
@@ -101,6 +101,8 @@ class Marker:
 
     def mark(self, record: AuditRecord) -> None:
         """The head of the chain of `record` is kept, unless a later one is. Never raises: the record itself is kept."""
+        if record.event is Event.REVOKED and record.request is not None:
+            self._revoked(record.environment, record.request, record.at)
         known = self._waiting.get(record.writer)
         if known is None or known.sequence < record.sequence:
             self._waiting[record.writer] = record
@@ -116,3 +118,9 @@ class Marker:
                 _log.warning("the audit trail's checkpoint could not be kept: %s", type(exc).__name__)
                 return
             self._known[record.writer] = latest.sequence
+
+    def _revoked(self, environment: str, request: str, at: datetime) -> None:
+        try:
+            self._checkpoints.revoke(environment, request, at=at)
+        except Exception as exc:  # noqa: BLE001 -- as above; processes that hear of it try as well
+            _log.warning("the revocation of %s could not be kept: %s", request, type(exc).__name__)

@@ -17,6 +17,7 @@ from grants.judge import Judge
 from grants.live import BUDGET, LiveView
 from grants.places import checkpoints_at
 from grants.recorder import Recorder
+from grants.revocations import Revocations
 from grants.signing import SigningKey
 from grants.sinks import Kept, Sink, StreamSink
 from grants.store import Store
@@ -55,6 +56,7 @@ class Grants:
         self._lock = threading.Lock()
         self._trails: dict[str, Trail] = {}
         self._views: list[LiveView] = []
+        self._revocations: dict[str, Revocations] = {}
         self._recorder = Recorder(self._trail, self._trails, clock=clock)
 
     @classmethod
@@ -96,11 +98,20 @@ class Grants:
             self._store.within(BUDGET),
             environment,
             policy=policy,
-            judge=Judge(policy=policy, environment=environment, clock=self._clock),
+            judge=self._judge(policy, environment),
             notice=partial(self._recorder.ended, environment),
         )
         self._views.append(view)
         return view
+
+    def _judge(self, policy: Policy, environment: str) -> Judge:
+        with self._lock:
+            if environment not in self._revocations:
+                self._revocations[environment] = Revocations(
+                    environment, checkpoints=self._checkpoints, clock=self._clock
+                )
+            revocations = self._revocations[environment]
+        return Judge(policy=policy, environment=environment, clock=self._clock, revocations=revocations)
 
     def office(self, *, policy: Policy, environment: str) -> Office:
         """Where requests of `environment` can be looked at. Nobody needs a key for that."""

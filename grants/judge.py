@@ -1,11 +1,12 @@
 """From what Redis holds of a principal's grants to permits with deadlines: verified once per content, then remembered.
 
-A revocation that was seen once stays seen, so putting an old copy of a grant back does not revive it in this process.
-Whoever has this process see more of them than it can remember is not rewarded: from then on it grants nothing.
+A revocation that was seen once stays seen (`grants.revocations`), so putting an old copy of a grant back does not
+revive it. Whoever has this process see more than it can remember is not rewarded: from then on it grants nothing.
 """
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,12 +15,13 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from grants.audit import Event
-from grants.errors import SignatureError
+from grants.errors import GrantError, SignatureError
 from grants.records import StoredCase
+from grants.revocations import Revocations
 from grants.rules import CLOCK_SKEW
 from grants.signing import kind_of
 from grants.store import Held
-from grants.verification import Place, Verdict, Void, verdict
+from grants.verification import Place, Verdict, Void, opened_case, verdict
 from masking import Permit, Policy, Principal
 
 _REMEMBERED = 4096  # verdicts
@@ -49,12 +51,14 @@ class Ended:
 class Judge:
     """Judges what was read, under one policy and environment."""
 
-    def __init__(self, *, policy: Policy, environment: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, policy: Policy, environment: str, clock: Callable[[], datetime], revocations: Revocations | None = None
+    ) -> None:
         self._policy = policy
         self._environment = environment
         self.clock = clock
         self._verdict = lru_cache(_REMEMBERED)(self._verdict_of)
-        self._revoked: dict[str, None] = {}
+        self.revocations = revocations or Revocations(environment, clock=clock)
         self._told: dict[tuple[str, str], None] = {}
 
     def permits(self, principal: Principal, held: tuple[Held, ...], *, server_now: datetime) -> tuple[Timed, ...]:
@@ -81,12 +85,20 @@ class Judge:
                 ended.append(Ended(event=Event.FAILED, id=one.id, principal=principal, problem=found.problem))
         return tuple(ended)
 
+    def heard(self, identifier: str, case: str) -> None:
+        """Remembers a revocation that `case` holds, of whomever: for good, if its signatures hold."""
+        if identifier in self.revocations or not _is_revoked(case):
+            return
+        with suppress(GrantError):
+            opened_case(case, Place(policy=self._policy, environment=self._environment, id=identifier))
+            self.revocations.keep(identifier)
+
     def _judged(self, held: Held, principal: Principal) -> Verdict | None:
-        if held.case is not None and len(self._revoked) < _LONGEST_MEMORY and _is_revoked(held.case):
-            self._revoked[held.id] = None
-        if held.grant is None or held.id in self._revoked:
+        if held.case is not None and _is_revoked(held.case):
+            self.revocations.saw(held.id)
+        if held.grant is None or held.id in self.revocations:
             return None
-        if len(self._revoked) >= _LONGEST_MEMORY:
+        if self.revocations.is_full:
             # Fail closed: to forget one would bring its grant back.
             return Void(id=held.id, problem="more revocations were seen than can be remembered: restart the process")
         if held.case != held.grant:

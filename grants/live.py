@@ -157,6 +157,7 @@ class LiveView:
         return ()
 
     def _load(self, principal: Principal, readers: ThreadPoolExecutor) -> tuple[Timed, ...]:
+        self._judge.revocations.refresh()
         stamp = self._stamp
         server_now, held = self._store.held(self._keys.environment, principal)
         grants = self._judge.permits(principal, held, server_now=server_now)
@@ -216,11 +217,32 @@ class LiveView:
                 self._known.clear()
                 self._holders.clear()
                 self._breaker.close()
+                self._hear_of(None)
                 return
             for key in message.keys:
+                self._hear_of(key)
                 holder = key.removeprefix(self._keys.holder(""))
                 identifier = key.removeprefix(self._keys.grant("")).removeprefix(self._keys.case(""))
                 self._forget(self._holders.get(identifier, Principal(holder)))
+
+    def _hear_of(self, key: str | None) -> None:
+        """Has the case at `key` looked at for a revocation, in the background; None: every case that is kept."""
+        prefix = self._keys.case("")
+        if key is None or key.startswith(prefix):
+            with suppress(RuntimeError):  # closed meanwhile
+                self._readers.submit(self._heard, None if key is None else key.removeprefix(prefix))
+
+    def _heard(self, identifier: str | None) -> None:
+        try:
+            if identifier is None:
+                cases = self._pushing.cases(self._keys.environment)
+            else:
+                case = self._pushing.case(self._keys.environment, identifier)
+                cases = {} if case is None else {identifier: case}
+            for one, text in cases.items():
+                self._judge.heard(one, text)
+        except GrantError as exc:
+            _log.warning("revocations cannot be looked for: %s", exc)
 
     def _begin(self) -> None:
         self._entrance = threading.Lock()

@@ -5,16 +5,17 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 import redis
 
-from grants import Event, Filter
+from grants import CheckpointFile, Docket, Event, Filter
 from grants.live import LiveView
 from grants.store import Keys
 from masking import NOBODY, Policy, Principal
 from tests.fix_redis import RedisServer
-from tests.grants.conftest import Clock, House, ask, columns, policy_text, seen
+from tests.grants.conftest import KEYS, Clock, House, ask, columns, policy_text, seen
 
 ANA = Principal("ana")
 PROD = Keys("prod")
@@ -201,6 +202,66 @@ def test_a_revoked_grant_that_is_put_back_stays_revoked(house: House, redis_data
             client.restore(key, 0, content or b"", replace=True)
         time.sleep(0.05)
         assert seen(view) == set()
+
+
+def rolled_back(docket: Docket, client: redis.Redis, *, revoke: Callable[[], object]) -> None:
+    """Has the grant revoked, then puts the texts from before it back, as whoever may write to Redis can."""
+    before = {key: client.dump(key) for key in (PROD.case(docket.id), PROD.grant(docket.id), PROD.holder("ana"))}
+    revoke()
+    for key, content in before.items():
+        assert isinstance(content, bytes)
+        client.restore(key, 0, content, replace=True)
+
+
+def test_a_revocation_of_whomever_is_heard_by_processes_that_run(house: House, redis_database: str) -> None:
+    """A process that never looked at ana's grants is not fooled by a copy from before the revocation."""
+    docket = house.granted()
+    view = house.view()
+    eventually(lambda: is_warm(view, "dee"))
+
+    def revoke() -> None:
+        house.desk("ana").revoke(docket.id)
+        eventually(lambda: docket.id in view._judge.revocations)  # noqa: SLF001 -- it says nothing of it otherwise
+
+    with redis.Redis.from_url(redis_database) as client:
+        rolled_back(docket, client, revoke=revoke)
+    eventually(lambda: is_warm(view))
+    assert seen(view) == set()
+
+
+@pytest.mark.parametrize("by", ["desk", "process"])
+def test_a_process_that_starts_later_knows_of_revocations(
+    house: House, redis_database: str, tmp_path: Path, *, by: str
+) -> None:
+    """From the second place, which the one who revoked it told, or a process that heard of it."""
+    docket = house.granted()
+    heads = str(tmp_path / "heads")
+    told = house.connect(checkpoints=heads)
+    running = told.attach(policy=house.policy, environment="prod")
+    if by == "process":
+        eventually(lambda: is_warm(running))
+
+    def revoke() -> None:
+        teller = told if by == "desk" else house.grants
+        teller.desk(policy=house.policy, environment="prod", key=KEYS["bo"]).revoke(docket.id)
+        eventually(lambda: CheckpointFile(heads).revoked("prod") == {docket.id})
+
+    with redis.Redis.from_url(redis_database) as client:
+        rolled_back(docket, client, revoke=revoke)
+    later = house.connect(checkpoints=heads).attach(policy=house.policy, environment="prod")
+    eventually(lambda: is_warm(later))
+    assert seen(later) == set()
+
+
+def test_without_the_second_place_nothing_is_granted_by_a_process_that_begins(house: House, tmp_path: Path) -> None:
+    """It cannot know what was revoked before; once it has read the place, an outage of it stops nobody."""
+    house.granted()
+    folder = tmp_path / "away"
+    table = f"sqlite:///{folder / 'heads.sqlite'}"
+    view = house.connect(checkpoints=table).attach(policy=house.policy, environment="prod")
+    assert seen(view) == set()
+    folder.mkdir()
+    eventually(lambda: seen(view) == {"customers.email"})
 
 
 def test_a_tampered_grant_reveals_nothing_and_is_recorded_once(house: House, redis_database: str) -> None:
