@@ -11,11 +11,13 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from masking import Dialect, Policy
 from rewriter.errors import RewriteError
 from rewriter.guards import batching, driver_of, is_guarded
 from rewriter.hook import Hook, internally
+from rewriter.off_loop import OffLoopAccess, OffLoopRecorder, Threads
 from rewriter.orm import INSTALLED, watch_sessions
 from rewriter.prepared import Batch
 from rewriter.principals import Principals
@@ -31,6 +33,9 @@ _DIALECTS: dict[str, Dialect] = {
     "sqlite": "sqlite",
     "duckdb": "duckdb",
 }
+
+_DRIVERS = {("psycopg", True): "psycopg_async"}
+"""Drivers that SQLAlchemy calls by one name, synchronous or not."""
 
 _INTERNAL_METHODS = (
     "initialize",
@@ -67,6 +72,10 @@ class Installed:
         who = self.hook.principals.current(options)
         with self.engine.connect() as connection:
             return self.hook.explain(sql, connection.connection.dbapi_connection, who)
+
+    async def explain_async(self, sql: str, *, principal: str | None = None) -> Rewritten:
+        """As `explain`, for an AsyncEngine: it takes a connection of the engine's as well."""
+        return await greenlet_spawn(self.explain, sql, principal=principal)
 
     def uninstall(self) -> None:
         """Take the hook off the engine: from now on its statements run as they are."""
@@ -164,8 +173,11 @@ def _batches(deliver: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[An
 
 
 def _guard_pooled(engine: Engine, hook: Hook) -> None:
-    """See to connections that were pooled before: they are closed, or guarded where closing would lose a database."""
-    if not isinstance(engine.pool, StaticPool | SingletonThreadPool):
+    """See to connections that were pooled before: they are closed, or guarded.
+
+    Closing would lose a database in memory, and asynchronous connections cannot be closed here, where nothing can wait.
+    """
+    if not engine.dialect.is_async and not isinstance(engine.pool, StaticPool | SingletonThreadPool):
         engine.dispose()
         return
 
@@ -205,6 +217,8 @@ def install(  # noqa: PLR0913 -- the one call that an application writes: each a
             )
         return installed
     reports = _reports(policy, grants, audit, environment=environment)
+    if engine.dialect.is_async:
+        reports = _off_loop(reports)
     hook = _hook(engine, Principals(policy, principal), reports, policy=policy)
     installed = Installed(engine, hook, terms)
     installed.put_on()
@@ -216,30 +230,37 @@ def install(  # noqa: PLR0913 -- the one call that an application writes: each a
 class _Reports:
     """What the hook asks and tells of grants."""
 
-    reporter: Reporter
     source: AccessSource | None
+    recorder: Recorder | None
+    place: Place
 
 
 def _reports(policy: Policy, grants: GrantsSource | None, audit: Recorder | None, *, environment: str) -> _Reports:
     recorder = audit if audit is not None or grants is None else grants.recorder
     place = Place(environment=environment, policy_version=policy.version)
     source = None if grants is None else grants.attach(policy=policy, environment=environment)
-    return _Reports(Reporter(recorder, place), source)
+    return _Reports(source, recorder, place)
+
+
+def _off_loop(reports: _Reports) -> _Reports:
+    """The same, without ever blocking the event loop."""
+    threads = Threads()
+    source = None if reports.source is None else OffLoopAccess(reports.source, threads)
+    recorder = None if reports.recorder is None else OffLoopRecorder(reports.recorder, threads)
+    return _Reports(source, recorder, reports.place)
 
 
 def _hook(engine: Engine, principals: Principals, reports: _Reports, *, policy: Policy) -> Hook:
     dialect = _DIALECTS.get(engine.dialect.name)
     if dialect is None:
         raise RewriteError(f"{engine.dialect.name} cannot be hooked. Supported: {', '.join(sorted(_DIALECTS))}")
-    if engine.dialect.is_async:
-        raise RewriteError(f"the driver {engine.dialect.driver} is asynchronous and cannot be hooked yet")
-    driver = driver_of(engine.dialect.driver)
+    driver = driver_of(_DRIVERS.get((engine.dialect.driver, engine.dialect.is_async), engine.dialect.driver))
     schemas = Schemas(policy, dialect, driver, is_per_connection=_is_in_memory(engine))
     return Hook(
         schemas,
         driver,
         principals=principals,
-        reporter=reports.reporter,
+        reporter=Reporter(reports.recorder, reports.place),
         source=reports.source,
     )
 

@@ -194,7 +194,9 @@ class Hook:
         found = self._classes.get((mixin, base))
         if found is None:
             bases = (mixin,) if issubclass(mixin, base) else (mixin, base)
-            found = type(base.__name__, bases, {"gate": self, "unmask_base": base})
+            # A class without slots of its own, so that an object made before can become one of it.
+            slots = {"__slots__": ()} if "__slots__" in mixin.__dict__ else {}
+            found = type(base.__name__, bases, {"gate": self, "unmask_base": base, **slots})
             self._classes[mixin, base] = found
         return found
 

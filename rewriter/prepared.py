@@ -35,6 +35,11 @@ class Safe(str):
         safe.aftermath = aftermath
         return safe
 
+    def unrecorded(self) -> "Safe":
+        """The same text whose rows somebody else counts."""
+        after = self.aftermath
+        return self if after is None or after.record is None else Safe.of(self, replace(after, record=None))
+
 
 class Batch(str):
     """An INSERT of many rows that SQLAlchemy composed of `template`, the same INSERT of one row."""

@@ -22,6 +22,10 @@ class AccessSource(Protocol):
         """
         ...
 
+    def peek(self, principal: Principal, groups: frozenset[str]) -> Access | None:
+        """As `access`, but None where it would have to wait: for callers that must not block."""
+        ...
+
 
 class Recorder(Protocol):
     """Where reveals and refusals are recorded."""

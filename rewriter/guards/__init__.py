@@ -13,9 +13,12 @@ __all__ = ["Driver", "batching", "driver_of", "is_guarded"]
 _MODULES = {
     "pysqlite": "rewriter.guards.pysqlite",
     "psycopg": "rewriter.guards.psycopg3",
+    "psycopg_async": "rewriter.guards.psycopg_async",
     "psycopg2": "rewriter.guards.psycopg2",
     "pymysql": "rewriter.guards.pymysql",
     "duckdb_engine": "rewriter.guards.duckdb",
+    "asyncpg": "rewriter.guards.asyncpg",
+    "aiosqlite": "rewriter.guards.aiosqlite",
 }
 """SQLAlchemy's name of a driver → the module that guards it; imported when needed, since drivers are optional."""
 

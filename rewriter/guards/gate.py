@@ -65,15 +65,15 @@ class Gate(Protocol):
 class Driver:
     """One DBAPI driver: where its guards go in, and how the hook gets past them.
 
-    `errors`: the root of the driver's errors. `configure` puts the guard into the arguments of connect, `adopt` guards
-    a connection that was made without them and returns what stands in for it. `unguarded` lends a cursor for the hook's
-    own reading: it neither commits nor leaves a transaction open that was not open before. `keep_secrets` puts the
-    policy's keys into a new session for good, bound, so that they are in no statement's text. `withheld` is an error of
-    the same class without cells, or None where the error holds none. `session_fault` says what is wrong with the
-    settings of a session, where they change how statements are read (`rewriter.guards.sessions`).
+    `errors`: the root of the driver's errors, or its roots. `configure` puts the guard into the arguments of connect,
+    `adopt` guards a connection that was made without them and returns what stands in for it. `unguarded` lends a cursor
+    for the hook's own reading: it neither commits nor leaves a transaction open that was not open before.
+    `keep_secrets` puts the policy's keys into a new session for good, bound, so that they are in no statement's text.
+    `withheld` is an error of the same class without cells, or None where the error holds none. `session_fault` says
+    what is wrong with a session's settings, where they change how statements are read (`rewriter.guards.sessions`).
     """
 
-    errors: type[BaseException]
+    errors: type[BaseException] | tuple[type[BaseException], ...]
     configure: Callable[[dict[str, Any], Gate], None]
     adopt: Callable[[Any, Gate], Any]
     unguarded: Callable[[Any], AbstractContextManager[RawCursor]]

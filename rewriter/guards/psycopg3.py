@@ -1,39 +1,30 @@
 """Guards of psycopg: the connection's class is replaced by a subclass that hands out guarded cursors."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import psycopg
-from psycopg.pq import DiagnosticField, TransactionStatus
-from psycopg.raw_cursor import RawCursorMixin
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
-from psycopg.sql import Composable
 
 from masking import SessionSecret
-from rewriter.guards import postgres_errors
 from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded
-from rewriter.guards.sessions import postgresql_fault
+from rewriter.guards.psycopg_parts import (
+    CursorFactories,
+    guard_driver_connection,
+    in_transaction,
+    session_fault,
+    text_of,
+    withheld,
+)
 from rewriter.prepared import Safe
 
 
 def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
     connection = cursor.connection
-    if isinstance(query, Composable):
-        query = query.as_string(connection)
-    elif isinstance(query, bytes):
-        query = query.decode(connection.info.encoding)
-    if not isinstance(query, str):
-        raise TypeError(f"a guarded cursor takes SQL as str, bytes or psycopg.sql, not {type(query).__name__}")
-    safe: Safe = cursor.gate.admit(connection, str(query), is_formatted=is_formatted)
+    safe: Safe = cursor.gate.admit(connection, text_of(query, connection), is_formatted=is_formatted)
     return safe
-
-
-def _check_formatting(factory: Any) -> None:
-    """Text is judged as the driver's placeholders `%s` make it; a raw cursor would send them as SQL."""
-    if issubclass(factory, RawCursorMixin):
-        raise TypeError("a guarded connection has no raw cursors: write placeholders as %s or %(name)s")
 
 
 class GuardedCursor:
@@ -56,8 +47,7 @@ class GuardedCursor:
     def stream(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102
         safe = query if type(query) is Safe else _admitted(self, query, is_formatted=params is not None)
         rows: Any = super().stream(safe, params, **options)  # type: ignore[misc]
-        bare = Safe.of(safe, safe.aftermath and replace(safe.aftermath, record=None))
-        count = 0
+        bare, count = safe.unrecorded(), 0
         try:
             while (row := self.gate.run(self, bare, lambda: next(rows, None))) is not None:
                 count += 1
@@ -70,31 +60,10 @@ class GuardedCursor:
         return super().copy(statement, params, **options)  # type: ignore[misc]
 
 
-class GuardedConnection(psycopg.Connection[Any]):
-    """A connection that hands out a guarded form of whatever cursor class is set or asked for."""
+class GuardedConnection(psycopg.Connection[Any], CursorFactories):
+    """A connection whose every way to data leads through a guarded cursor."""
 
-    gate: ClassVar[Gate]
-    unmask_state: object = None
-
-    @property
-    def cursor_factory(self) -> Any:
-        """The guarded form of the class that was set."""
-        return self.__dict__["unmask_cursor"]
-
-    @cursor_factory.setter
-    def cursor_factory(self, factory: Any) -> None:
-        _check_formatting(factory)
-        self.__dict__["unmask_cursor"] = self.gate.derived(GuardedCursor, factory)
-
-    @property
-    def server_cursor_factory(self) -> Any:
-        """The guarded form of the class that was set."""
-        return self.__dict__["unmask_server_cursor"]
-
-    @server_cursor_factory.setter
-    def server_cursor_factory(self, factory: Any) -> None:
-        _check_formatting(factory)
-        self.__dict__["unmask_server_cursor"] = self.gate.derived(GuardedCursor, factory)
+    unmask_cursors = GuardedCursor
 
     def commit(self) -> None:  # noqa: D102
         super().commit()
@@ -122,7 +91,7 @@ class GuardedConnection(psycopg.Connection[Any]):
             with super().pipeline() as pipeline:
                 yield pipeline
         except psycopg.Error as error:
-            clean = _withheld(error)
+            clean = withheld(error)
             if clean is None:
                 raise
         if clean is not None:
@@ -134,54 +103,27 @@ def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
 
 
 def _adopt(connection: Any, gate: Gate) -> Any:
-    if is_guarded(connection, gate):
-        return connection
-    factories = connection.cursor_factory, connection.server_cursor_factory
-    connection.__class__ = gate.derived(GuardedConnection, type(connection))
-    connection.cursor_factory, connection.server_cursor_factory = factories
+    if not is_guarded(connection, gate):
+        guard_driver_connection(connection, gate, GuardedConnection)
     return connection
 
 
 @contextmanager
 def _unguarded(connection: Any) -> Iterator[RawCursor]:
     status = connection.info.transaction_status
-    unguarded: AbstractContextManager[RawCursor]
-    if status == TransactionStatus.INTRANS:
-        unguarded = _in_transaction(connection)
-    elif status == TransactionStatus.IDLE and not connection.autocommit:
-        unguarded = _in_no_transaction(connection)
-    else:
-        unguarded = _cursor(connection)
-    with unguarded as cursor:
-        yield cursor
-
-
-def _cursor(connection: Any) -> psycopg.Cursor[tuple[Any, ...]]:
-    return psycopg.Cursor(connection, row_factory=tuple_row)
-
-
-@contextmanager
-def _in_transaction(connection: Any) -> Iterator[psycopg.Cursor[Any]]:
-    """The application's transaction goes on as it was, whatever happens inside."""
-    with _cursor(connection) as cursor:
-        cursor.execute("SAVEPOINT unmask")
-        try:
+    with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
+        if status == TransactionStatus.INTRANS:
+            with in_transaction(cursor, psycopg.Error):
+                yield cursor
+        elif status == TransactionStatus.IDLE and not connection.autocommit:
+            # No transaction is begun, so none has to be ended.
+            connection.autocommit = True
+            try:
+                yield cursor
+            finally:
+                connection.autocommit = False
+        else:
             yield cursor
-        except psycopg.Error:
-            cursor.execute("ROLLBACK TO SAVEPOINT unmask")
-            raise
-        cursor.execute("RELEASE SAVEPOINT unmask")
-
-
-@contextmanager
-def _in_no_transaction(connection: Any) -> Iterator[psycopg.Cursor[Any]]:
-    """No transaction is begun, so none has to be ended."""
-    connection.autocommit = True
-    try:
-        with _cursor(connection) as cursor:
-            yield cursor
-    finally:
-        connection.autocommit = False
 
 
 def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
@@ -190,33 +132,12 @@ def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
             cursor.execute(secret.statement("%s"), (secret.value,))
 
 
-def _withheld(error: BaseException) -> BaseException | None:
-    if not isinstance(error, psycopg.Error) or not postgres_errors.has_cells(error.sqlstate):
-        return None
-    fields = {name: getattr(error.diag, name) for name in postgres_errors.SAFE_FIELDS}
-    sqlstate = str(error.sqlstate)
-    report = {DiagnosticField[name.upper()]: value.encode() for name, value in fields.items() if value is not None}
-    text = postgres_errors.message(sqlstate, fields)
-    report[DiagnosticField.MESSAGE_PRIMARY] = text.encode()
-    clean = type(error)(text, info=report)  # type: ignore[arg-type] # what an unpickled error holds
-    clean.sqlstate = sqlstate
-    return clean
-
-
-def _session_fault(connection: Any) -> str | None:
-    def status(name: bytes) -> str | None:
-        value = connection.pgconn.parameter_status(name)
-        return None if value is None else value.decode()
-
-    return postgresql_fault(status(b"standard_conforming_strings"), status(b"client_encoding"))
-
-
 DRIVER = Driver(
     errors=psycopg.Error,
     configure=_configure,
     adopt=_adopt,
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
-    withheld=_withheld,
-    session_fault=_session_fault,
+    withheld=withheld,
+    session_fault=session_fault,
 )

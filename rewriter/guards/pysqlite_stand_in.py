@@ -16,7 +16,7 @@ _WAYS_AROUND = frozenset(
     {"backup", "iterdump", "serialize", "deserialize", "blobopen", "enable_load_extension", "load_extension"}
 )
 _REGISTRATIONS = frozenset({"create_function", "create_aggregate", "create_window_function", "create_collation"})
-_OWN = frozenset({"unmask_raw", "unmask_gate", "unmask_state"})
+_OWN = frozenset({"unmask_raw", "unmask_gate", "unmask_state", "unmask_thread"})
 
 
 class StandIn:
@@ -26,6 +26,7 @@ class StandIn:
         self.unmask_raw = raw
         self.unmask_gate = gate
         self.unmask_state: object = None
+        self.unmask_thread: object = None
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.unmask_raw, name)

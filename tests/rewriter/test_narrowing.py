@@ -13,9 +13,9 @@ from rewriter import StatementRefused, acting_as
 from rewriter.binding import Binding
 from rewriter.narrowing import Rows, misfits
 from rewriter.rewrite import rewrite_bound
+from tests.rewriter.case_files import ENGINES, statements
 from tests.rewriter.hooked import ANA, EMAIL, OWNER, RAW, SSN, TRUSTED, Shop, shop
 from tests.rewriter.replica import Replica, replica
-from tests.rewriter.test_replica import ENGINES, statements
 
 __all__ = ["shop"]
 ONE = RowCondition.parse("id = 1")

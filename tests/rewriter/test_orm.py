@@ -34,12 +34,12 @@ class Order(Base):
     customer: Mapped[Customer] = relationship(back_populates="orders")
 
 
-@pytest.fixture(params=["sqlite", "psycopg"])
+@pytest.fixture(params=["sqlite", "psycopg", "aiosqlite", "asyncpg"])
 def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
-    """The hooked shop on two drivers."""
+    """The hooked shop on some drivers."""
     opened = open_shop(shop_url(request, request.param), request.param)
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 def test_every_way_of_loading_reads_masks(shop: Shop) -> None:

@@ -1,29 +1,13 @@
 """The promise: a statement through the rewriter gives what it gives on a masked copy of the database."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from masking.types import Dialect
 from rewriter.rewrite import rewrite_bound
+from tests.rewriter.case_files import ENGINES, statements
 from tests.rewriter.replica import Replica, replica
-
-_CASES = Path(__file__).parent / "cases"
-ENGINES: dict[Dialect, str] = {"postgresql": "postgres_url", "mysql": "mariadb_url", "sqlite": "", "duckdb": ""}
-
-
-def _cases(name: str) -> list[tuple[str, str]]:
-    """`-- title: t` and the statement below it, up to `;` at a line's end."""
-    text = (_CASES / f"{name}.sql").read_text(encoding="utf-8")
-    return re.findall(r"-- title: ([^\n]+)\n(.*?);\n", text, re.DOTALL)
-
-
-def statements(dialect: Dialect) -> Iterator[tuple[str, str]]:
-    """Title and text of every case of an engine."""
-    yield from _cases("common")
-    yield from _cases(dialect)
 
 
 @pytest.fixture(scope="module", params=ENGINES)

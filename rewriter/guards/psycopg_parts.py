@@ -1,0 +1,107 @@
+"""What the guards of psycopg's two kinds of connection share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import psycopg
+from psycopg.pq import DiagnosticField
+from psycopg.raw_cursor import RawCursorMixin
+from psycopg.sql import Composable
+
+from rewriter.guards import postgres_errors
+from rewriter.guards.gate import Gate, RawCursor
+from rewriter.guards.sessions import postgresql_fault
+
+
+def text_of(query: object, connection: Any) -> str:
+    """The SQL of `query`, whatever the driver takes for it.
+
+    Raises:
+        TypeError: it takes no such thing, or takes it for templates.
+    """
+    if isinstance(query, Composable):
+        query = query.as_string(connection)
+    elif isinstance(query, bytes):
+        query = query.decode(connection.info.encoding)
+    if not isinstance(query, str):
+        raise TypeError(f"a guarded cursor takes SQL as str, bytes or psycopg.sql, not {type(query).__name__}")
+    return str(query)
+
+
+def _check_formatting(factory: Any) -> None:
+    """Text is judged as the driver's placeholders `%s` make it; a raw cursor would send them as SQL."""
+    if issubclass(factory, RawCursorMixin):
+        raise TypeError("a guarded connection has no raw cursors: write placeholders as %s or %(name)s")
+
+
+class CursorFactories:
+    """Behind a connection class: hands out a guarded form of whatever cursor class is set or asked for."""
+
+    __slots__ = ()  # a connection that exists becomes one of a class with this one among its bases
+    gate: ClassVar[Gate]
+    unmask_cursors: ClassVar[type]
+    unmask_state: object = None
+
+    @property
+    def cursor_factory(self) -> Any:
+        """The guarded form of the class that was set."""
+        return self.__dict__["unmask_cursor"]
+
+    @cursor_factory.setter
+    def cursor_factory(self, factory: Any) -> None:
+        _check_formatting(factory)
+        self.__dict__["unmask_cursor"] = self.gate.derived(self.unmask_cursors, factory)
+
+    @property
+    def server_cursor_factory(self) -> Any:
+        """The guarded form of the class that was set."""
+        return self.__dict__["unmask_server_cursor"]
+
+    @server_cursor_factory.setter
+    def server_cursor_factory(self, factory: Any) -> None:
+        _check_formatting(factory)
+        self.__dict__["unmask_server_cursor"] = self.gate.derived(self.unmask_cursors, factory)
+
+
+def guard_driver_connection(connection: Any, gate: Gate, guard: type) -> None:
+    """Make `connection` a guarded one of the same kind."""
+    factories = connection.cursor_factory, connection.server_cursor_factory
+    connection.__class__ = gate.derived(guard, type(connection))
+    connection.cursor_factory, connection.server_cursor_factory = factories
+
+
+@contextmanager
+def in_transaction(cursor: RawCursor, errors: type[BaseException]) -> Iterator[RawCursor]:
+    """The application's transaction goes on as it was, whatever error happens inside."""
+    cursor.execute("SAVEPOINT unmask")
+    try:
+        yield cursor
+    except errors:
+        cursor.execute("ROLLBACK TO SAVEPOINT unmask")
+        raise
+    cursor.execute("RELEASE SAVEPOINT unmask")
+
+
+def withheld(error: BaseException) -> BaseException | None:
+    """As `Driver.withheld`."""
+    if not isinstance(error, psycopg.Error) or not postgres_errors.has_cells(error.sqlstate):
+        return None
+    fields = {name: getattr(error.diag, name) for name in postgres_errors.SAFE_FIELDS}
+    sqlstate = str(error.sqlstate)
+    report = {DiagnosticField[name.upper()]: value.encode() for name, value in fields.items() if value is not None}
+    text = postgres_errors.message(sqlstate, fields)
+    report[DiagnosticField.MESSAGE_PRIMARY] = text.encode()
+    clean = type(error)(text, info=report)  # type: ignore[arg-type] # what an unpickled error holds
+    clean.sqlstate = sqlstate
+    return clean
+
+
+def session_fault(connection: Any) -> str | None:
+    """As `Driver.session_fault`, for the driver's own connection."""
+
+    def status(name: bytes) -> str | None:
+        value = connection.pgconn.parameter_status(name)
+        return None if value is None else value.decode()
+
+    return postgresql_fault(status(b"standard_conforming_strings"), status(b"client_encoding"))
