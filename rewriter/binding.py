@@ -33,6 +33,7 @@ class BoundColumn:
     `word`: its name in lower case, as `Mentions` compares names. `sql`: its quoted name. `name`: how the policy calls
     it, and `mask`: its masked expression; both None for a column that is not sensitive. `generation`: the expression of
     a generated column that reads a masked one, else None. `is_partly_shown`: the mask lets some rows through.
+    `is_lookup`: a row may be found by its exact value.
     """
 
     word: str
@@ -41,6 +42,7 @@ class BoundColumn:
     mask: str | None = None
     generation: str | None = None
     is_partly_shown: bool = False
+    is_lookup: bool = False
 
     @property
     def projection(self) -> str:
@@ -89,6 +91,11 @@ class Binding:
     memo: dict[object, object] = field(default_factory=dict, compare=False)
 
     @property
+    def has_lookups(self) -> bool:
+        """Whether some column has `lookup: exact`."""
+        return any(rule.lookup is not None for rule in self.policy.columns.values())
+
+    @property
     def dialect(self) -> Dialect:
         """The SQL that the database speaks."""
         return self.catalog.dialect
@@ -121,7 +128,8 @@ def bind(policy: Policy, catalog: Catalog, principal: Principal | None = None) -
     masks = {key: rules for key, rules in _masks_by_relation(policy, catalog, problems).items() if rules}
     _inherit(masks, catalog)
     problems.extend(_unmasked_parents(masks, catalog))
-    target = _Target(catalog, principal, problems, _open_ended(policy, catalog))
+    lookups = frozenset(name for name, rule in policy.columns.items() if rule.lookup == "exact")
+    target = _Target(catalog, principal, problems, _open_ended(policy, catalog), lookups)
     protected = {key: _protected(catalog.relations[key], rules, target) for key, rules in masks.items()}
     if problems:
         raise PolicyError(tuple(problems))
@@ -237,12 +245,16 @@ def _unmasked_parents(masks: dict[tuple[str, str], _Rules], catalog: Catalog) ->
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What the policy is bound to, for whom, the faults found so far, and relations that may get masked columns."""
+    """What the policy is bound to, for whom, and the faults found so far.
+
+    `open_ended`: relations that may get masked columns. `lookups`: columns with `lookup: exact`.
+    """
 
     catalog: Catalog
     principal: Principal | None
     problems: list[Problem]
     open_ended: frozenset[tuple[str, str]]
+    lookups: frozenset[ColumnName]
 
 
 def _protected(relation: Relation, rules: _Rules, target: _Target) -> Protected:
@@ -281,7 +293,7 @@ def _bound_columns(relation: Relation, rules: _Rules, target: _Target) -> Iterat
         except PolicyError as error:
             problems.extend(Problem(message=f"{name}: {p.message}", hint=p.hint) for p in error.problems)
             text = "NULL"
-        yield BoundColumn(column.name.lower(), sql, name, text)
+        yield BoundColumn(column.name.lower(), sql, name, text, is_lookup=name in target.lookups)
 
 
 def _generation(column: Column, rules: _Rules, target: _Target) -> str | None:

@@ -5,11 +5,12 @@ the statement can need, in the table's order.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from masking.names import ColumnName
 from rewriter.binding import BoundColumn, Protected
+from rewriter.lookups import Lookup
 from rewriter.mentions import Mentions
 from rewriter.scans import Scan
 
@@ -21,13 +22,15 @@ class Needed:
     """What a statement can need of one scan: its columns in table order, and the engine's system columns that it names.
 
     `sources`: columns that are needed only because a generated column among them is computed from them. `extra`: names
-    among them that a star must not show, where one reads them all.
+    among them that a star must not show, where one reads them all. `items`: select items of the derived table beyond
+    these, which only an edit of ours mentions.
     """
 
     columns: tuple[BoundColumn, ...]
     system: tuple[str, ...]
     sources: tuple[BoundColumn, ...] = ()
     extra: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
 
     @property
     def names(self) -> frozenset[ColumnName]:
@@ -40,8 +43,8 @@ class Needed:
         return frozenset(c.name for c in (*self.columns, *self.sources) if c.name is not None and c.is_partly_shown)
 
 
-def needed(scan: Scan, protected: Protected, mentions: Mentions) -> Needed:
-    """The columns of `scan` that the statement can need."""
+def needed(scan: Scan, protected: Protected, mentions: Mentions, *, lookups: Sequence[Lookup] = ()) -> Needed:
+    """The columns of `scan` that the statement can need, and those of `lookups` once more."""
     is_everything = mentions.is_everything(scan)
     hidden = {column.name.lower() for column in scan.relation.columns if column.is_hidden}
     columns = tuple(
@@ -50,8 +53,9 @@ def needed(scan: Scan, protected: Protected, mentions: Mentions) -> Needed:
         if (is_everything and column.word not in hidden) or mentions.names(column.word, scan)
     )
     system = tuple(name for name in protected.system if mentions.names(name, scan))
-    extra = (*system, *(c.word for c in columns if c.word in hidden))
-    return Needed(columns, system, tuple(_sources(columns, protected)), extra if is_everything else ())
+    extra = (*system, *(c.word for c in columns if c.word in hidden), *(lookup.alias for lookup in lookups))
+    items = tuple(f"{lookup.column.sql} AS {lookup.alias}" for lookup in lookups)
+    return Needed(columns, system, tuple(_sources(columns, protected)), extra if is_everything else (), items)
 
 
 def _sources(columns: tuple[BoundColumn, ...], protected: Protected) -> Iterator[BoundColumn]:
@@ -71,7 +75,7 @@ def masked_select(protected: Protected, columns: Needed, revealed: frozenset[Col
     """
     plain = [column for column in columns.columns if column.generation is None]
     items = [column.sql if column.name in revealed else column.projection for column in (*plain, *columns.sources)]
-    inner = f"SELECT {', '.join((*items, *columns.system)) or '1'} FROM {source}"
+    inner = f"SELECT {', '.join((*items, *columns.system, *columns.items)) or '1'} FROM {source}"
     if len(plain) == len(columns.columns):
         return inner
     outer = [c.sql if c.generation is None else f"{c.generation} AS {c.sql}" for c in columns.columns]

@@ -4,7 +4,8 @@ read → calls → scans → (per scan) columns, clauses, derived table → qual
 With no sensitive column in reach the text comes back byte for byte.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -21,6 +22,7 @@ from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
 from rewriter.grouping import grouping_edit
 from rewriter.kinds import StatementKind
+from rewriter.lookups import Lookup, lookups
 from rewriter.mentions import Mentions, mentions
 from rewriter.narrowing import Rows, narrowed
 from rewriter.output_names import output_name_edits
@@ -34,6 +36,7 @@ from rewriter.stars import star_edits
 from rewriter.statement import Statement, fingerprint, read_statement, without_literals
 from rewriter.strangers import has_strangers
 from rewriter.verify import verify
+from rewriter.verify_lookups import without_lookups
 from rewriter.views import definition, is_expanded, reaches_protected, sensitive_words, within
 from rewriter.whole_rows import whole_row_edits
 
@@ -116,11 +119,12 @@ class _MaskedView:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One statement to mask: under which binding, and what need not be masked."""
+    """One statement to mask: under which binding, what need not be masked, and what is answered on raw columns."""
 
     statement: Statement
     binding: Binding
     revealed: frozenset[ColumnName]
+    lookups: Mapping[int, tuple[Lookup, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +226,7 @@ def _stored(statement: Statement, binding: Binding, result: Rewritten) -> Rewrit
 
 def _masked(work: _Work, result: Rewritten) -> Rewritten:
     _check_statement(work.statement)
-    plan = _plan(work)
+    plan = _outermost_plan(work)
     if plan.targets:
         scanned = {".".join(t.scan.relation.key) for t in plan.targets if _is_sensitive(t.scan, work.binding)}
         result = replace(
@@ -236,12 +240,23 @@ def _masked(work: _Work, result: Rewritten) -> Rewritten:
         result = replace(result, sql=applied(work.statement.sql, plan.edits))
     if plan.targets or plan.edits:
         verify(
-            result.sql,
+            without_lookups(result.sql, work.binding, is_percent_doubled=work.statement.is_percent_doubled),
             work.binding,
             revealed=work.revealed,
             is_percent_doubled=work.statement.is_percent_doubled,
         )
     return result
+
+
+def _outermost_plan(work: _Work) -> _Plan:
+    """The plan of a whole statement, its rows found by known values where that can be."""
+    statement, binding = work.statement, work.binding
+    if binding.has_lookups and statement.kind is StatementKind.SELECT:
+        found = lookups(statement, scans(statement, binding.resolver), binding, revealed=work.revealed)
+        if found:
+            with suppress(StatementRefused):  # the raw column cannot be hidden from a star or a whole row there
+                return _plan(replace(work, lookups=found))
+    return _plan(work)
 
 
 def _plan(work: _Work) -> _Plan:
@@ -266,6 +281,7 @@ def _plan(work: _Work) -> _Plan:
     apart = named_apart(statement, [target.scan for target in changed], found)
     changed = [replace(target, scan=apart.get(target.scan.start, target.scan)) for target in changed]
     edits.update(_edits(statement, changed))
+    edits.update(edit for t in changed for lookup in work.lookups.get(t.scan.start, ()) for edit in lookup.edits)
     beside = {t.scan: t.columns for t in changed if t.columns is not None and t.columns.extra}
     edits.update(star_edits(statement, beside, names))
     edits.update(qualifier_edits(statement, [target.scan for target in changed], found, apart=apart))
@@ -337,7 +353,7 @@ def _target(work: _Work, scan: Scan, names: Mentions, *, is_strange: bool) -> _T
         assert view is not None
         return _Target(scan, None, clauses, statement.written(view.sql), view.masked, view.revealed, is_fixed=True)
     is_fixed = is_strange or (protected.is_open_ended and names.is_everything(scan))
-    columns = needed(scan, protected, names)
+    columns = needed(scan, protected, names, lookups=work.lookups.get(scan.start, ()))
     masked, shown = columns.names - revealed, (columns.names & revealed) | columns.partly_shown
     source = protected.sql
     if view is not None:
