@@ -100,12 +100,13 @@ def reference_problems(document: Document, declared: Declared, read: YamlText) -
                 yield from _scope_problems(scope, ("standing", index, "scopes", number), declared=declared, read=read)
     for index, function in enumerate(document.functions):
         if not _is_function(function):
-            hint = "Write its name without parentheses, like public.order_score."
+            hint = "Write its name without parentheses, like public.order_score, or `operator ===`."
             yield read.problem(("functions", index), f"not a function's name: {function}", hint)
 
 
 def _is_function(text: str) -> bool:
-    return _table(text) is not None or _column(text) is not None
+    is_operator = text.startswith("operator ") and not text.removeprefix("operator ").strip("+-*/<>=~!@#%^&|`?")
+    return is_operator or _table(text) is not None or _column(text) is not None
 
 
 def _column_problems(document: Document, read: YamlText) -> Iterator[Problem]:

@@ -279,7 +279,14 @@ def _bound_columns(relation: Relation, rules: _Rules, target: _Target) -> Iterat
             yield BoundColumn(column.name.lower(), sql, generation=_generation(column, rules, target))
             continue
         name, mask = rules[column.name]
-        if column.name in keys and not isinstance(mask, Hash):
+        if column.name == relation.row_key:
+            problems.append(
+                Problem(
+                    message=f"{name} is the row's own number, which `rowid` shows as well",
+                    hint="Leave it unmasked and mask the columns beside it.",
+                )
+            )
+        elif column.name in keys and not isinstance(mask, Hash):
             problems.append(
                 Problem(
                     message=f"{name} is a key, and its mask would make different keys equal",

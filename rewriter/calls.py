@@ -59,7 +59,8 @@ _GRAMMAR_CALLS: dict[Dialect, frozenset[str]] = {
         position substring overlay trim xmlelement xmlforest xmlconcat xmlparse xmlattributes
         xmlserialize xmlroot xmlpi xmlexists xmltable json_table json_value json_query json_exists
         json_object json_array json_objectagg json_arrayagg json_scalar json_serialize json treat
-        collation normalize grouping row current_setting
+        collation normalize grouping row current_setting second regtype regproc regprocedure regoper regoperator
+        regrole regnamespace regcollation regconfig regdictionary
         """.split()
     ),
     "mysql": frozenset(
@@ -82,8 +83,8 @@ _GRAMMAR_CALLS: dict[Dialect, frozenset[str]] = {
 }
 
 
-def check_calls(statement: Statement, binding: Binding) -> None:
-    """Every call in the statement is of a function known to be harmless or trusted by the policy.
+def check_calls(statement: Statement, binding: Binding, *, also: frozenset[str] = frozenset()) -> None:
+    """Every call in the statement is of a function known to be harmless, of one in `also`, or trusted by the policy.
 
     Raises:
         StatementRefused: another function is called.
@@ -103,6 +104,8 @@ def check_calls(statement: Statement, binding: Binding) -> None:
         # GROUPING SETS is one token.
         name = token.text.lower().rpartition(" ")[2] if is_plain else token.text.lower()
         if (is_plain and not schema and _is_grammar(name, binding)) or _is_harmless(name, schema, binding):
+            continue
+        if name in also and name not in binding.catalog.user_functions:
             continue
         if names is None:
             names = _declared_names(statement)
@@ -198,7 +201,7 @@ def _is_harmless(name: str, schema: str, binding: Binding) -> bool:
     if name in binding.catalog.user_functions or name.startswith("unmask_"):
         return False
     if schema and not _is_system_schema(schema, binding.dialect):
-        return False
+        return f"{schema.lower()}.{name}" in binding.catalog.builtins
     return name in binding.catalog.builtins or name == "current_setting"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlglot.tokenizer_core import Token, TokenType
 
 from masking.types import Dialect
+from rewriter.grammar_xml import xml_as_calls
 from rewriter.token_runs import closing, is_at, opening, turned, word_at
 
 Tokens = list[Token]
@@ -68,6 +69,19 @@ def _json_as_calls(tokens: Sequence[Token]) -> Tokens:
         turned(token, TokenType.VAR, "call_json_object") if word_at(tokens, index) == "json_object" else token
         for index, token in enumerate(tokens)
     ]
+
+
+def _without_empty_arguments(tokens: Sequence[Token]) -> Tokens:
+    """`char()` and `sqlite_version(*)`."""
+    result: Tokens = []
+    for index, token in enumerate(tokens):
+        is_called = is_at(tokens, index + 1, TokenType.L_PAREN)
+        is_star = is_at(tokens, index - 1, TokenType.L_PAREN) and is_at(tokens, index + 1, TokenType.R_PAREN)
+        if word_at(tokens, index) == "char" and is_called:
+            result.append(turned(token, TokenType.VAR, "call_char"))
+        elif token.token_type != TokenType.STAR or not is_star or word_at(tokens, index - 2) == "count":
+            result.append(token)
+    return result
 
 
 def _tables_as_selects(tokens: Sequence[Token]) -> Tokens:
@@ -144,42 +158,6 @@ def _clause_end(tokens: Sequence[Token], start: int) -> int:
     return start
 
 
-def _xml_as_calls(tokens: Sequence[Token]) -> Tokens:
-    """`xmlpi(NAME x)`, `xmlparse(DOCUMENT x)`, `xmlroot(x, VERSION NO VALUE)`, `xmltable(… COLUMNS …)`."""
-    result = list(tokens)
-    for index in reversed(range(len(tokens))):
-        name = word_at(result, index)
-        if name in _XML and is_at(result, index + 1, TokenType.L_PAREN):
-            end = closing(result, index + 1)
-            inside = _xml_arguments(result[index + 2 : end])
-            # A cast reads `x AS type`; the other names mean nothing to the parser.
-            called = "cast" if name == "xmlserialize" else f"call_{name}"
-            result[index:end] = [turned(result[index], TokenType.VAR, called), result[index + 1], *inside]
-    return result
-
-
-_XML = frozenset(("xmlpi", "xmlparse", "xmlserialize", "xmlroot", "xmlexists", "xmltable"))
-_XML_WORDS = frozenset("name document content version standalone by ref value preserve strip whitespace yes".split())
-
-
-def _xml_arguments(tokens: Sequence[Token]) -> Tokens:
-    """The arguments as a plain list, without the columns of a table, which hold no query."""
-    result: Tokens = []
-    for index, token in enumerate(tokens):
-        match word_at(tokens, index):
-            case "columns" if not any(t.token_type == TokenType.SELECT for t in tokens[index:]):
-                break
-            case "passing":
-                result.append(turned(token, TokenType.COMMA, ","))
-            case "no":
-                result.append(turned(token, TokenType.NULL, "null"))
-            case word if word not in _XML_WORDS or is_at(tokens, index + 1, TokenType.L_PAREN):
-                result.append(token)
-            case "yes":
-                result.append(turned(token, TokenType.NULL, "null"))
-    return result
-
-
 def _patterns_as_arguments(tokens: Sequence[Token]) -> Tokens:
     """`substring(a SIMILAR b ESCAPE c)` and `COLLATION FOR (a)`."""
     result = list(tokens)
@@ -223,6 +201,27 @@ def _without_typed_literals(tokens: Sequence[Token]) -> Tokens:
             if not any(t.token_type == TokenType.SELECT for t in tokens[index:end]):
                 result += [tokens[index], turned(tokens[index], TokenType.NUMBER, "1")]
                 index = end
+    return result
+
+
+def _without_details(tokens: Sequence[Token]) -> Tokens:
+    """`x::regtype[]`, `numeric(3, -6)`, `interval second(2)`, `U&'…' UESCAPE '!'`: what says more of a type or text."""
+    result: Tokens = []
+    index = 0
+    while index < len(tokens):
+        is_list = word_at(tokens, index - 1).startswith("reg") and is_at(tokens, index - 2, TokenType.DCOLON)
+        is_escape = word_at(tokens, index) == "uescape" and is_at(tokens, index - 1, TokenType.STRING)
+        is_scale = is_at(tokens, index, TokenType.DASH) and word_at(tokens, index - 4) in ("numeric", "decimal")
+        is_seconds = word_at(tokens, index - 1) == "second" and word_at(tokens, index - 2) in ("interval", "to")
+        if is_escape or (is_list and is_at(tokens, index, TokenType.L_BRACKET)):
+            index += 2
+        elif is_seconds and is_at(tokens, index, TokenType.L_PAREN):
+            index = closing(tokens, index) + 1
+        elif is_scale and is_at(tokens, index - 1, TokenType.COMMA) and is_at(tokens, index + 2, TokenType.R_PAREN):
+            index += 1
+        else:
+            result.append(tokens[index])
+            index += 1
     return result
 
 
@@ -282,11 +281,12 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
         _values_as_selects,
         _without_join_aliases,
         _without_search_and_cycle,
-        _xml_as_calls,
+        xml_as_calls,
         _patterns_as_arguments,
         _without_typed_literals,
+        _without_details,
     ),
     "mysql": (_json_as_calls, _values_as_selects, _without_search_and_cycle, _match_in_brackets, _without_group_order),
-    "sqlite": (_json_as_calls,),
+    "sqlite": (_json_as_calls, _without_empty_arguments),
     "duckdb": (_grouping_as_calls, _plain_in_brackets, _json_as_calls),
 }

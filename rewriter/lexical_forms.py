@@ -30,9 +30,13 @@ _TYPED_LITERAL = (
 
 _USING_OPERATOR = r"(?P<using>(?i:(?<=\s)using)\s+[-+*/<>=~!@#%^&|`]+(?=[\s,)]|\Z))"
 
+_UNICODE = r"(?P<unicode>(?<![\w$])[uU]&(?='))"
+"""The mark of a string with escapes such as `U&'\0061'`: it ends where a plain string would."""
+
 _FORMS: dict[Dialect, str] = {
     "postgresql": "|".join(
         (
+            _UNICODE,
             rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[bBxXnN]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
             r"(?P<comment>--[^\n\r]*|/\*)",
             r"(?P<placeholder>(?<![\w$])\$\d+(?!\w))",

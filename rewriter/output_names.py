@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
+from masking.types import Dialect
+from rewriter.binding import quoted
 from rewriter.duckdb_names import printed
 from rewriter.edits import Edit
 from rewriter.scans import Scan, end_position, position
-from rewriter.schema import RelationKind
+from rewriter.schema import Relation, RelationKind
 from rewriter.select_items import SelectItem, select_items
 from rewriter.statement import Statement
 from rewriter.token_runs import closing
@@ -24,14 +26,14 @@ _LONGEST = 64
 def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iterable[Scan]) -> Iterator[Edit]:
     """An alias for each unnamed select item that one of `edits` changes.
 
-    On MySQL also for columns of `scanned` (the scans that became derived tables) written in another letter case: a
-    table's column is called as it is written, a derived table's as it is declared.
+    Also for columns of `scanned` (the scans that became derived tables) that a table calls otherwise than a derived
+    one: on MySQL as they are written, whatever the letter case; on SQLite `oid` and its kin by the row's key.
     """
     places = [edit.start for edit in edits]
     if statement.dialect == "postgresql" or not places:
         return
     named = {end_position(alias.args["alias"]) for alias in statement.nodes(exp.Alias) if alias.args.get("alias")}
-    respelled = set(_respelled(statement, scanned)) if statement.dialect == "mysql" else set()
+    respelled = {} if statement.dialect == "duckdb" else dict(_respelled(statement, scanned))
     for item in select_items(statement):
         start, end = statement.tokens[item.first].start, statement.tokens[item.last].end + 1
         if end in named or statement.tokens[item.last].token_type == TokenType.STAR:
@@ -39,7 +41,7 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iter
         if _is_column(statement, item):
             place = statement.tokens[item.last].start
             if place in respelled:
-                yield Edit(end, end, f" AS {statement.sql[place:end]}")
+                yield Edit(end, end, f" AS {respelled[place]}")
         elif any(start <= place < end for place in places):
             yield from _alias(statement, item)
 
@@ -76,14 +78,10 @@ def _body_end(statement: Statement, start: int) -> int:
     return tokens[end].start if end < len(tokens) else len(statement.sql)
 
 
-def _respelled(statement: Statement, scanned: Iterable[Scan]) -> Iterator[int]:
-    """Places of columns of tables that became derived tables, written in another letter case than they have there."""
+def _respelled(statement: Statement, scanned: Iterable[Scan]) -> Iterator[tuple[int, str]]:
+    """Places of columns of tables that became derived tables, and what the table would have called them."""
     tables = [
-        (
-            scan.node.find_ancestor(exp.Select),
-            scan.word,
-            {column.name.lower(): column.name for column in scan.relation.columns},
-        )
+        (scan.node.find_ancestor(exp.Select), scan.word, _declared(scan.relation, statement.dialect))
         for scan in scanned
         if scan.relation.kind is not RelationKind.VIEW
     ]
@@ -93,8 +91,20 @@ def _respelled(statement: Statement, scanned: Iterable[Scan]) -> Iterator[int]:
             is_meant = query is column.find_ancestor(exp.Select) and (
                 qualifier is None or qualifier.name.lower() == word
             )
-            if is_meant and names.get(column.name.lower(), column.name) != column.name:
-                yield position(column.this)
+            declared = names.get(column.name.lower(), column.name)
+            if is_meant and declared != column.name:
+                place = position(column.this)
+                written = statement.sql[place : end_position(column.this)]
+                yield place, written if statement.dialect == "mysql" else quoted(declared, statement.dialect)
+
+
+def _declared(relation: Relation, dialect: Dialect) -> dict[str, str]:
+    """Names of columns in lower case → as declared; on SQLite of the row's key alone."""
+    own = {column.name.lower(): column for column in relation.columns}
+    if dialect == "mysql":
+        return {word: column.name for word, column in own.items()}
+    declared = relation.row_key or "rowid"
+    return {word: declared for word in ("rowid", "oid", "_rowid_") if relation.has_rowid and word not in own}
 
 
 def _is_column(statement: Statement, item: SelectItem) -> bool:

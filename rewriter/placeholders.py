@@ -134,7 +134,7 @@ def _blank(kind: str | None, text: str, *, is_percent_doubled: bool) -> str | No
             return re.sub(r"[^\n]", " ", text)
         case "list":  # the brackets keep their places: edits may go by them
             return "in(" + ("?" if _has_parameter(text) else "1").ljust(len(text) - 4) + ")"
-        case "rows" | "using" | "typed":
+        case "rows" | "using" | "typed" | "unicode":
             return " " * len(text)
         case "operator":
             return None if text in OPERATORS else "-".ljust(len(text))
@@ -144,7 +144,7 @@ def _blank(kind: str | None, text: str, *, is_percent_doubled: bool) -> str | No
             return _percent(text)
         case _:
             raise _refused(
-                "Leave out control characters, backslashes outside strings, U& literals, and -- without a blank after."
+                'Leave out control characters, backslashes outside strings, U&"…" names, and -- without a blank after.'
             )
 
 

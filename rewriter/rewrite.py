@@ -17,6 +17,7 @@ from masking.types import Dialect
 from rewriter.binding import Binding, bind, qualified, quoted
 from rewriter.calls import check_calls
 from rewriter.clauses import TableClauses, table_clauses, table_statement_start
+from rewriter.conversions import check_conversions
 from rewriter.created_tables import stored_query
 from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
@@ -37,7 +38,15 @@ from rewriter.statement import Statement, fingerprint, read_statement, without_l
 from rewriter.strangers import has_strangers
 from rewriter.verify import verify
 from rewriter.verify_lookups import without_lookups
-from rewriter.views import definition, is_expanded, reaches_protected, sensitive_words, within
+from rewriter.views import (
+    check_definition,
+    definition,
+    is_expanded,
+    reaches_protected,
+    sensitive_words,
+    stored_row_functions,
+    within,
+)
 from rewriter.whole_rows import whole_row_edits
 
 
@@ -262,8 +271,11 @@ def _outermost_plan(work: _Work) -> _Plan:
 def _plan(work: _Work) -> _Plan:
     """Every edit that one statement needs."""
     statement, binding = work.statement, work.binding
-    check_calls(statement, binding)
+    check_calls(statement, binding, also=stored_row_functions(binding))
+    check_conversions(statement, binding)
     found = scans(statement, binding.resolver)
+    for scan in found:
+        check_definition(scan.relation, binding)
     sensitive = [scan for scan in found if _is_sensitive(scan, binding)]
     if sensitive and statement.kind is StatementKind.WRITE:
         raise StatementRefused(Reason.WRITE, "Writes may not touch tables with sensitive columns.")

@@ -42,6 +42,7 @@ class Relation:
     as the database gives it; None where it cannot be read. PostgreSQL's is read under an empty search path: names in it
     are qualified, but for those of `pg_catalog` and of the session's own `pg_temp`.
     `view_columns`: the view's column list where the definition does not carry the names (`CREATE VIEW v(a, b)`).
+    `row_key`: the column that SQLite's `rowid` is another name of.
     `depends_on`: relations that a view or materialized view reads directly, by the database's own dependency catalog
     where it has one, else None. `parents`: tables that it inherits from or is a partition of. For a virtual table
     `definition` is its CREATE statement, and each table that its module keeps its content in is `shadow_of` it.
@@ -60,6 +61,7 @@ class Relation:
     parents: frozenset[tuple[str, str]] = frozenset()
     is_temporary: bool = False
     has_rowid: bool = False
+    row_key: str | None = None
     shadow_of: tuple[str, str] | None = None
     needs_owner: bool = False
 
@@ -77,8 +79,10 @@ class Catalog:
     which an unqualified name is looked up, in order, the implicit ones (PostgreSQL's `pg_temp`, `pg_catalog`; SQLite's
     `temp`) included where the engine searches them. `builtins`: lower-case names of the engine's own functions that are
     known not to read tables, files or other sessions by name or text, without those that someone overloads or
-    overrides. `user_functions`: lower-case names of functions, macros, aggregates that are not the engine's
-    own, and operators among them as `operator ===`.
+    overrides; those of extensions also as `schema.name`. `user_functions`: lower-case names of functions, macros,
+    aggregates that are not the engine's own, and operators among them as `operator ===`. `conversions`: type in lower
+    case → expressions that the engine runs where a value becomes one (checks of domains, casts that someone made); an
+    empty name stands for what it does unasked, `=` for what it does where a value is stored.
     `is_table_case_sensitive`: MySQL with lower_case_table_names=0.
     """
 
@@ -88,6 +92,7 @@ class Catalog:
     relations: Mapping[tuple[str, str], Relation]
     builtins: frozenset[str] = frozenset()
     user_functions: frozenset[str] = frozenset()
+    conversions: Mapping[str, frozenset[str]] = field(default_factory=dict)
     is_table_case_sensitive: bool = True
     server_version: tuple[int, ...] = ()
     version: str = ""

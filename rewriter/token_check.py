@@ -13,8 +13,8 @@ from rewriter.binding import Binding, Protected
 from rewriter.masked_tables import STAND_IN, SetAside, masked_words
 from rewriter.placeholders import Parseable
 
-IMPLICIT = frozenset({"natural", "columns", "pivot", "pivot_wider", "unpivot", "summarize", "#"})
-"""Words and signs that use columns which they do not name."""
+IMPLICIT = frozenset({"natural", "columns", "pivot", "pivot_wider", "unpivot", "summarize", "#", "_rowid"})
+"""Words and signs that use columns which they do not name; MySQL's `_rowid` is another name of a unique number."""
 
 SYSTEM_WORDS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "rowid", "oid", "_rowid_"})
 

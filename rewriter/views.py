@@ -7,7 +7,10 @@ view's definition is read with the same rules as a statement.
 from dataclasses import replace
 
 from rewriter.binding import Binding, quoted
+from rewriter.calls import check_calls
+from rewriter.conversions import check_conversions
 from rewriter.errors import Reason, StatementRefused
+from rewriter.functions.sqlite import AUXILIARY
 from rewriter.resolution import Resolver
 from rewriter.scans import scans
 from rewriter.schema import Relation, RelationKind
@@ -41,6 +44,43 @@ def _direct(relation: Relation, binding: Binding) -> frozenset[tuple[str, str]]:
         return frozenset(key for key in relation.depends_on if key in binding.catalog.relations)
     statement = read_statement(_definition(relation), binding.dialect)
     return frozenset(scan.relation.key for scan in scans(statement, within(relation, binding).resolver))
+
+
+def check_definition(relation: Relation, binding: Binding) -> None:
+    """Every function that a view calls, at any depth, is one that a statement may call.
+
+    A dependency catalog does not tell what a function reads, so this holds for views that seem to reach nothing.
+
+    Raises:
+        StatementRefused: one of them is not known to be harmless, or the definition cannot be read.
+    """
+    is_closed = relation.kind is RelationKind.MATERIALIZED_VIEW and relation.key in binding.protected
+    key = ("checked", relation.key)
+    if relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW) or is_closed or key in binding.memo:
+        return
+    binding.memo[key] = True  # a view cannot read itself; recursion through it ends here
+    try:
+        statement = read_statement(_definition(relation), binding.dialect)
+        check_calls(statement, within(relation, binding), also=stored_row_functions(binding))
+        check_conversions(statement, binding)
+        for target in _direct(relation, binding):
+            check_definition(binding.catalog.relations[target], binding)
+    except StatementRefused:
+        del binding.memo[key]
+        raise
+
+
+def stored_row_functions(binding: Binding) -> frozenset[str]:
+    """SQLite's functions that read the stored row of a virtual table, where no such table is sensitive."""
+    if binding.dialect != "sqlite":
+        return frozenset()
+    known = binding.memo.get("stored row functions")
+    if known is None:
+        virtual = [r for r in binding.catalog.relations.values() if r.kind is RelationKind.VIRTUAL]
+        is_open = not any(r.key in binding.protected or reaches_protected(r, binding) for r in virtual)
+        known = binding.memo["stored row functions"] = frozenset(AUXILIARY) if is_open else frozenset()
+    assert isinstance(known, frozenset)
+    return known
 
 
 def _stored(relation: Relation, binding: Binding) -> frozenset[tuple[str, str]]:

@@ -22,19 +22,34 @@ def whole_row_edits(statement: Statement, changed: Iterable[Scan]) -> Iterator[E
     if statement.dialect != "postgresql":
         return
     scans = {id(scan.node): scan for scan in changed}
-    words = {scan.word for scan in scans.values()} - _column_words(statement, scans.values())
-    places = {token.start: index for index, token in enumerate(statement.tokens)} if words else {}
-    for column in statement.nodes(exp.Column) if words else ():
-        if column.args.get("table") is not None or column.name.lower() not in words:
+    spoken = {scan.word for scan in scans.values()}
+    words = spoken - _column_words(statement, scans.values()) if spoken else spoken
+    places = {token.start: index for index, token in enumerate(statement.tokens)} if spoken else {}
+    for column in statement.nodes(exp.Column) if spoken else ():
+        name = _row_name(column)
+        if name is None or name.name.lower() not in (words if name is column.this else spoken):
             continue
-        scan = scans.get(id(_source(statement, column)))
-        start, end = position(column.this), end_position(column.this)
-        after = statement.tokens[places[start] + 1 : places[start] + 2]
-        if scan is None or any(token.token_type in (TokenType.FARROW, TokenType.COLON_EQ) for token in after):
+        scan = scans.get(id(_source(statement, column, name.name.lower())))
+        start, end = position(name), end_position(name)
+        after = statement.tokens[places[start] + 1 : places[start] + 3]
+        if scan is None or any(t.token_type in (TokenType.FARROW, TokenType.COLON_EQ) for t in after[:1]):
             continue
+        end = end if name is column.this else after[-1].end + 1
         # The type knows its own columns' names, not the aliases that the statement gives them.
         if not (scan.has_column_list and isinstance(column.parent, exp.Paren)):
             yield Edit(start, end, _cast(statement, scan, statement.sql[start:end]))
+
+
+def _row_name(column: exp.Column) -> exp.Expr | None:
+    """The name of what may be a whole row: `c`, or the `c.*` of `f(c.*)`, which a list of outputs would take apart."""
+    table = column.args.get("table")
+    if not isinstance(column.this, exp.Star):
+        return column.this if table is None else None
+    above = column.parent
+    if isinstance(above, exp.Order) and column.arg_key == "this":
+        above = above.parent
+    is_row = isinstance(above, exp.Func) and not isinstance(above, exp.Struct) and str(above.this).lower() != "row"
+    return table if is_row else None
 
 
 def _cast(statement: Statement, scan: Scan, row: str) -> str:
@@ -58,9 +73,9 @@ def _column_words(statement: Statement, scans: Iterable[Scan]) -> set[str]:
     return words
 
 
-def _source(statement: Statement, column: exp.Expr) -> exp.Expr | None:
+def _source(statement: Statement, column: exp.Expr, word: str) -> exp.Expr | None:
     """The FROM item that a name means: one so called in the nearest query around it that has any."""
-    called = [node for node in statement.nodes(*_SOURCES) if node.alias_or_name.lower() == column.name.lower()]
+    called = [node for node in statement.nodes(*_SOURCES) if node.alias_or_name.lower() == word]
     query = column.find_ancestor(exp.Select)
     while query is not None:
         here = [node for node in called if node.find_ancestor(exp.Select) is query]

@@ -63,6 +63,7 @@ def content_version(catalog: Catalog) -> str:
         catalog.default_schema,
         sorted(catalog.builtins),
         sorted(catalog.user_functions),
+        sorted((name, sorted(expressions)) for name, expressions in catalog.conversions.items()),
     )
     return stamp((relations, rest))
 
@@ -81,6 +82,7 @@ def _content(relation: Relation) -> tuple[object, ...]:
         sorted(relation.parents),
         relation.is_temporary,
         relation.has_rowid,
+        relation.row_key,
         relation.shadow_of,
         relation.needs_owner,
     )

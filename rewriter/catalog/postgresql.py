@@ -1,4 +1,4 @@
-"""A PostgreSQL database's schema, from `pg_catalog` in six queries, whatever the number of relations.
+"""A PostgreSQL database's schema, from `pg_catalog` in eight queries, whatever the number of relations.
 
 Types and view definitions are printed under an empty search path, so that every name in them is qualified, but for
 those of `pg_catalog` and of the session's own temporary relations. That path is set and put back within one statement
@@ -117,19 +117,53 @@ WHERE r.ev_class >= 16384
 
 # Objects below 16384 are initdb's. What a superuser adds to pg_catalog does not count as built in.
 _FUNCTIONS = """
-SELECT DISTINCT pg_catalog.lower(p.proname), e.extname
+SELECT DISTINCT pg_catalog.lower(p.proname), e.extname, pg_catalog.lower(n.nspname)
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
      AND d.deptype = 'e'
 LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
 WHERE p.oid >= 16384 AND n.nspname <> 'information_schema'
 UNION
-SELECT 'operator ' || o.oprname, e.extname
+SELECT 'operator ' || o.oprname, e.extname, ''
 FROM pg_catalog.pg_operator o
 LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND d.objid = o.oid
      AND d.deptype = 'e'
 LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
 WHERE o.oid >= 16384
+"""
+
+# What runs where a value becomes a type: the checks of domains, and casts that someone made. PostgreSQL's own
+# functions cast to text, so a value's own type counts as well, and a table with such a column. An empty name stands
+# for casts that may happen to any value, `=` for those that happen where one is stored.
+_CONVERSIONS = """
+SELECT pg_catalog.lower(t.typname), '', pg_catalog.pg_get_expr(c.conbin, 0), NULL
+FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_type t ON t.oid = c.contypid WHERE t.oid >= 16384
+UNION ALL
+SELECT pg_catalog.lower(w.word), w.spoken, pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.',
+                                                           pg_catalog.quote_ident(p.proname), '(NULL)'), e.extname
+FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+CROSS JOIN LATERAL (
+  SELECT t.typname, pg_catalog.split_part(pg_catalog.format_type(t.oid, NULL), ' ', 1) FROM pg_catalog.pg_type t
+  WHERE t.oid = k.casttarget OR (t.oid = k.castsource AND t.oid >= 16384)
+  UNION ALL
+  SELECT c.relname, '' FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+  WHERE a.atttypid = k.castsource AND k.castsource >= 16384
+  UNION ALL SELECT '', '' WHERE k.castcontext = 'i' OR (k.castsource < 16384 AND k.casttarget < 16384)
+  UNION ALL SELECT '=', '' WHERE k.castcontext = 'a') AS w (word, spoken)
+LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+     AND d.deptype = 'e'
+LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+WHERE p.oid >= 16384
+"""
+
+# What PostgreSQL itself declares to depend on its arguments alone, in every overload; `internal` marks machinery.
+_IMMUTABLE = """
+SELECT pg_catalog.lower(proname) FROM pg_catalog.pg_proc
+WHERE pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND oid < 16384
+GROUP BY proname
+HAVING pg_catalog.bool_and(provolatile = 'i' AND prorettype <> 'internal'::pg_catalog.regtype
+                           AND 'internal'::pg_catalog.regtype <> ALL (proargtypes::oid[]))
 """
 
 _KINDS = {"v": RelationKind.VIEW, "m": RelationKind.MATERIALIZED_VIEW}
@@ -157,6 +191,8 @@ SELECT pg_catalog.current_database(), pg_catalog.current_schemas(true)::text, (
       FROM pg_catalog.pg_operator WHERE oid >= 16384
     UNION ALL SELECT 9, count(*), sum(xmin::text::bigint * (pg_catalog.mod(oid::bigint, 8191) + 1))
       FROM pg_catalog.pg_namespace
+    UNION ALL SELECT 10, count(*), sum(xmin::text::bigint * (pg_catalog.mod(oid::bigint, 8191) + 1))
+      FROM pg_catalog.pg_cast WHERE oid >= 16384
   ) parts)
 """
 
@@ -181,7 +217,8 @@ def load(cursor: Cursor) -> Catalog:
     _add_keys(parts, rows(cursor, _KEYS))
     for oid, schema, name in rows(cursor, _DEPENDENCIES):
         parts.dependencies[oid].add((_schema(schema, temporary), text(name)))
-    builtins, user_functions = _functions(rows(cursor, _FUNCTIONS))
+    immutable = frozenset(text(name) for (name,) in rows(cursor, _IMMUTABLE))
+    builtins, user_functions = _functions(rows(cursor, _FUNCTIONS), immutable)
     relations = (_relation(row, parts) for row in found)
     return Catalog(
         dialect="postgresql",
@@ -190,6 +227,7 @@ def load(cursor: Cursor) -> Catalog:
         relations={relation.key: relation for relation in relations},
         builtins=builtins,
         user_functions=user_functions,
+        conversions=_conversions(rows(cursor, _CONVERSIONS)),
         server_version=(int(version) // 10000, int(version) % 10000),
         default_schema="public",
     )
@@ -253,14 +291,40 @@ def _relation(row: Row, parts: _Parts) -> Relation:
     )
 
 
-def _functions(found: Iterable[Row]) -> tuple[frozenset[str], frozenset[str]]:
+def _conversions(found: Iterable[Row]) -> dict[str, frozenset[str]]:
+    """`Catalog.conversions`: a type is known by its own name, by its array's, and by those of the standard."""
+    conversions: defaultdict[str, set[str]] = defaultdict(set)
+    for name, spoken, expression, extension in found:
+        if extension is not None and text(extension) in PURE_EXTENSIONS:
+            continue
+        words = {text(name)}
+        if spoken or name not in ("", "="):
+            words |= {f"_{text(name)}", text(spoken), *_OTHER_NAMES.get(text(spoken), ())} - {""}
+        for word in words:
+            conversions[word].add(text(expression))
+    return {word: frozenset(expressions) for word, expressions in conversions.items()}
+
+
+_OTHER_NAMES = {
+    "integer": ("int",),
+    "numeric": ("decimal", "dec"),
+    "double": ("float",),
+    "character": ("char", "nchar", "national"),
+}
+"""Standard SQL's names for types beside the one that `format_type` prints."""
+
+
+def _functions(found: Iterable[Row], immutable: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
     """`(builtins, user_functions)`: those of extensions known to be pure count as built in.
 
     A name that someone else defined too is no built-in: which of the two runs depends on the arguments' types.
     """
     extensions: defaultdict[str, set[str | None]] = defaultdict(set)
-    for name, extension in found:
+    homes: defaultdict[str, set[str]] = defaultdict(set)
+    for name, extension, schema in found:
         extensions[text(name)].add(text_or_none(extension))
+        homes[text(name)].add(f"{text(schema)}.{text(name)}")
     pure = {name for name, owners in extensions.items() if owners <= PURE_EXTENSIONS}
     user_functions = frozenset(extensions.keys() - pure)
-    return (BUILTINS["postgresql"] | pure) - user_functions, user_functions
+    pure.update(*(homes[name] for name in pure))
+    return (BUILTINS["postgresql"] | immutable | pure) - user_functions, user_functions

@@ -10,14 +10,14 @@ from rewriter.catalog.cursors import Cursor, Row, TypeReader, column_types, rows
 from rewriter.catalog.definitions import ColumnText, column_texts, view_text
 from rewriter.errors import RewriteError
 from rewriter.functions import BUILTINS
-from rewriter.functions.sqlite import REGISTERED_BY_SQLALCHEMY
+from rewriter.functions.sqlite import AUXILIARY, REGISTERED_BY_SQLALCHEMY
 from rewriter.schema import Catalog, Column, Relation, RelationKind
 
 _OLDEST = (3, 37)
 """The first release with `PRAGMA table_list`."""
 
 _RELATIONS = "SELECT schema, name, type, wr FROM pragma_table_list"
-_FUNCTIONS = "SELECT DISTINCT name FROM pragma_function_list WHERE builtin = 0"
+_FUNCTIONS = "SELECT DISTINCT name, narg FROM pragma_function_list WHERE builtin = 0"
 _KINDS = {"view": RelationKind.VIEW, "virtual": RelationKind.VIRTUAL}
 
 
@@ -27,6 +27,7 @@ class _Parts:
 
     columns: dict[str, tuple[Column, ...]] = field(default_factory=dict)
     primary_keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    row_keys: dict[str, str] = field(default_factory=dict)
     foreign_keys: dict[str, set[str]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -71,7 +72,8 @@ def _version(cursor: Cursor) -> tuple[int, ...]:
 
 
 def _user_functions(cursor: Cursor) -> frozenset[str]:
-    names = {text(name).lower() for (name,) in rows(cursor, _FUNCTIONS)}
+    found = {(text(name).lower(), narg) for name, narg in rows(cursor, _FUNCTIONS)}
+    names = {name for name, narg in found if narg not in AUXILIARY.get(name, ())}
     return frozenset(names - REGISTERED_BY_SQLALCHEMY)
 
 
@@ -123,6 +125,12 @@ def _add_columns(parts: _Parts, relation: str, *, found: list[Row], typed: TypeR
     parts.columns[relation] = tuple(_column(row, texts.get(text(row[0]).lower(), ColumnText()), typed) for row in found)
     keyed = sorted((row[2], text(row[0])) for row in found if row[2])
     parts.primary_keys[relation] = tuple(name for _, name in keyed)
+    parts.row_keys.update((relation, text(row[0])) for row in found if len(keyed) == 1 == row[2] and _is_integer(row))
+
+
+def _is_integer(row: Row) -> bool:
+    """Whether a column is declared so that a primary key of it alone is the row's own number."""
+    return text(row[1] or "").upper() == "INTEGER"
 
 
 def _column(row: Row, clause: ColumnText, typed: TypeReader) -> Column:
@@ -166,4 +174,5 @@ def _relation(database: str, entry: tuple[str, str, bool], *, parts: _Parts, vir
         shadow_of=(database, owners[-1]) if owners else None,
         is_temporary=database == "temp",
         has_rowid=kind != "view" and not is_without_rowid,
+        row_key=None if is_without_rowid else parts.row_keys.get(name),
     )

@@ -1,8 +1,8 @@
 """SQLite's functions that are known to be harmless.
 
 Left out on purpose: `load_extension`, `fts3_tokenizer`, `sqlite_offset`, `sqlite_log`, `rtreecheck` (reads a table by
-name), and the auxiliary functions of full-text search (`highlight`, `snippet`, `offsets`, `matchinfo`, `bm25`), which
-read the stored row behind a masked scan.
+name), and the auxiliary functions of full-text search (`AUXILIARY`), which read the stored row behind a masked scan:
+they are admitted where no virtual table stores sensitive values.
 """
 
 _BUILT_IN = """
@@ -48,6 +48,9 @@ CATALOG_FUNCTIONS = frozenset(
     )
 )
 """Table-valued PRAGMAs that show definitions alone."""
+
+AUXILIARY = {"bm25": {-1}, "highlight": {-1}, "matchinfo": {1, 2}, "offsets": {1}, "snippet": {-1}}
+"""Read the row of the full-text table that the statement scans: name → for how many arguments they are registered."""
 
 REGISTERED_BY_SQLALCHEMY = frozenset(("regexp", "floor"))
 """SQLAlchemy's pysqlite and aiosqlite dialects add these to every connection: not the application's own."""

@@ -55,6 +55,7 @@ _OWN_POLICY: dict[Dialect, str] = {
   things.mood: redact
   things.payload: redact
   things.flag: redact
+  badges.badge: redact
 """,
     "sqlite": """
   codes.code: redact
@@ -110,6 +111,8 @@ INSERT INTO generated_mails (id, email, city) VALUES
   (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
 CREATE TABLE things (id int PRIMARY KEY, mood enum('sad','happy'), payload text, flag tinyint(1));
 INSERT INTO things VALUES (1, 'sad', '{"a": 1}', 1), (2, NULL, NULL, NULL);
+CREATE TABLE badges (badge bigint NOT NULL UNIQUE, holder text);
+INSERT INTO badges VALUES (411111, 'Ann');
 """,
     "sqlite": """
 CREATE TABLE generated_mails (id int PRIMARY KEY, email text,
@@ -184,6 +187,7 @@ UPDATE things SET mood = 'happy', token = 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a22'
 """,
     "mysql": """
 UPDATE things SET mood = 'happy', payload = '{"b": [2]}', flag = 0 WHERE id = 1;
+UPDATE badges SET badge = 550000;
 """,
     "sqlite": """
 UPDATE codes SET code = char(122 - rowid) || 'omega';

@@ -16,7 +16,7 @@ from rewriter.rewrite import rewrite_bound
 from tests.rewriter.replica import Replica, replica
 
 _ENGINES: dict[Dialect, str] = {"postgresql": "postgres_url", "mysql": "mariadb_url", "sqlite": "", "duckdb": ""}
-_SECRETS = re.compile(r"123-45-\d{4}|@mail\.example|\+41 44|alpha|first|second|raw ", re.IGNORECASE)
+_SECRETS = re.compile(r"123-45-\d{4}|@mail\.example|\+41 44|alpha|first|second|raw |411111", re.IGNORECASE)
 """What only a raw cell holds, or a confirmation of one."""
 
 _PREPARED: dict[Dialect, tuple[str, ...]] = {
@@ -28,8 +28,20 @@ _PREPARED: dict[Dialect, tuple[str, ...]] = {
         "CREATE FUNCTION leak(int, int) RETURNS text LANGUAGE sql AS 'SELECT max(ssn) FROM customers'",
         "CREATE OPERATOR === (FUNCTION = leak, LEFTARG = int, RIGHTARG = int)",
         "ANALYZE customers",
+        "CREATE VIEW called AS SELECT leak() AS x",
+        "CREATE VIEW called_below AS SELECT x FROM called",
+        "CREATE VIEW exported AS SELECT query_to_xml('SELECT ssn FROM customers', true, true, '') AS x",
+        "CREATE TYPE pair AS (a text)",
+        "CREATE FUNCTION leak(pair) RETURNS text LANGUAGE sql AS 'SELECT max(ssn) FROM customers'",
+        "CREATE CAST (pair AS text) WITH FUNCTION leak(pair)",
+        "CREATE TABLE pairs AS SELECT ROW('x')::pair AS p",
+        "CREATE DOMAIN guess AS text CHECK (leak() <> VALUE)",
+        "CREATE DOMAIN high AS text CHECK (leak() > VALUE)",
     ),
-    "mysql": ("CREATE FUNCTION leak() RETURNS varchar(20) READS SQL DATA RETURN (SELECT max(ssn) FROM customers)",),
+    "mysql": (
+        "CREATE FUNCTION leak() RETURNS varchar(20) READS SQL DATA RETURN (SELECT max(ssn) FROM customers)",
+        "CREATE VIEW called AS SELECT leak() AS x",
+    ),
     "sqlite": (),
     "duckdb": ("CREATE MACRO leak() AS TABLE SELECT ssn FROM customers",),
 }

@@ -29,3 +29,9 @@ SELECT ssn FROM customers USE INDEX (PRIMARY);
 SELECT ssn FROM (WITH customers AS (SELECT ssn FROM customers) SELECT ssn FROM customers) AS t;
 -- title: DESCRIBE of a query prints cells that it read beforehand
 DESCRIBE FORMAT=JSON SELECT * FROM customers c, orders o WHERE c.id = 1 AND o.note = c.ssn;
+-- title: view over a stored function
+SELECT x FROM called;
+-- title: another name of a unique number
+SELECT _rowid FROM badges;
+-- title: another name of a unique number, qualified
+SELECT holder, badges._rowid FROM badges;

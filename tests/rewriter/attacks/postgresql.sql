@@ -74,3 +74,19 @@ SELECT (1).leak;
 SELECT o.leak FROM orders AS o;
 -- title: file read by a function called as an attribute
 SELECT ('raw ' || ('PG_VERSION'::text).pg_read_file);
+-- title: view over a function that reads the table
+SELECT x FROM called;
+-- title: view over such a view
+SELECT x FROM called_below;
+-- title: view over a query given as text
+SELECT x FROM exported;
+-- title: cast that someone made
+SELECT ROW('x')::pair::text;
+-- title: cast that someone made, called as a function's own
+SELECT quote_literal(ROW('x')::pair);
+-- title: cast that someone made, of a column
+SELECT 'a' || p FROM pairs;
+-- title: check of a domain confirms a value
+SELECT 'raw value above', '123-45-6000'::high;
+-- title: check of an array's domain
+SELECT 'raw value above', '{123-45-6000}'::high[];

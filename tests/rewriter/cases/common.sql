@@ -130,3 +130,5 @@ SELECT id, CAST(score AS CHAR(10)) AS t FROM customers ORDER BY id;
 SELECT 1 AS one, 'customers' AS word;
 -- title: generated column beside a table with a masked column of the same name
 SELECT g.domain, e.name FROM generated_mails g JOIN employees e ON e.id = g.id ORDER BY e.id;
+-- title: text that reads like a column's name
+SELECT 'ssn' AS kind, count(*) FROM customers WHERE name <> 'email';

@@ -102,3 +102,19 @@ SELECT a.sixty_three_characters_long_column_name_for_the_secret_of_a_person_and_
 SELECT id, domain FROM generated_mails ORDER BY id;
 -- title: star with a generated column
 SELECT * FROM generated_mails g ORDER BY id;
+-- title: whole rows with a star as arguments
+SELECT coalesce(c.*), pg_typeof(c.*)::text, row(c.*) FROM customers c ORDER BY id;
+-- title: whole rows with a star, gathered
+SELECT array_agg(c.* ORDER BY id), count(c.*) FROM customers c;
+-- title: whole rows with a star of an outer join
+SELECT o.id, to_jsonb(c.*) FROM orders o LEFT JOIN customers c ON c.id = o.customer_id + 6 ORDER BY o.id;
+-- title: functions that depend on their arguments alone
+SELECT float4send(1), hashtext(email), namelike(name::name, 'A%'), int4pl(id, 1) FROM customers ORDER BY id;
+-- title: strings with Unicode escapes
+SELECT U&'d\0061t', U&'d!0061t' UESCAPE '!', email FROM customers ORDER BY id;
+-- title: arrays of names of types
+SELECT ARRAY['text', 'int']::regtype[]::text, email FROM customers ORDER BY id;
+-- title: seconds of an interval, and names of types as functions
+SELECT '1.234567'::interval second(2), regtype('int')::text, ssn FROM customers ORDER BY id;
+-- title: scale below zero
+SELECT 1234::numeric(3, -2), phone FROM customers ORDER BY id;

@@ -44,3 +44,9 @@ SELECT count(*) FROM customers a JOIN customers2 b USING ('email');
 SELECT id, domain FROM generated_mails ORDER BY id;
 -- title: star with a generated column
 SELECT * FROM generated_mails g ORDER BY id;
+-- title: names of the row's number
+SELECT oid, _ROWID_, t.rowid, handle FROM things t ORDER BY 1;
+-- title: names of the row's number without a key of its own
+SELECT oid, c._rowid_, rowid, code FROM codes c ORDER BY 1;
+-- title: calls without arguments
+SELECT char(), length(sqlite_version(*)), ssn FROM customers ORDER BY id;

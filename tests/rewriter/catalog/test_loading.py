@@ -69,6 +69,7 @@ def test_every_field_of_a_catalog_counts_towards_its_version() -> None:
         "parents": frozenset({("main", "z")}),
         "is_temporary": True,
         "has_rowid": True,
+        "row_key": "x",
         "shadow_of": ("main", "z"),
         "needs_owner": True,
     }

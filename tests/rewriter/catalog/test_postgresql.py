@@ -176,13 +176,13 @@ def test_loading_an_empty_database_puts_the_search_path_back(cursor: "psycopg.Cu
     assert path == ("public",)
 
 
-def test_loading_takes_six_statements(cursor: "psycopg.Cursor[Any]") -> None:
+def test_loading_takes_eight_statements(cursor: "psycopg.Cursor[Any]") -> None:
     """The number of statements does not depend on the number of relations."""
     for number in range(20):
         cursor.execute(f"CREATE TABLE t{number} (id int PRIMARY KEY)".encode())
     counted = Counted(cursor)
     assert len(load_catalog(counted, "postgresql").relations) == 20
-    assert len(counted.statements) == 6
+    assert len(counted.statements) == 8
 
 
 def test_statements_hold_nothing_that_a_paramstyle_could_read(cursor: "psycopg.Cursor[Any]") -> None:
@@ -236,8 +236,9 @@ def test_functions_of_pure_extensions_count_as_built_in(cursor: "psycopg.Cursor[
     """`citext` overloads `replace` and others; that must not cost the application its `replace`."""
     _skip_without(cursor, "citext", "pg_trgm")
     catalog = loaded(cursor, "postgresql", "CREATE EXTENSION citext", "CREATE EXTENSION pg_trgm")
-    assert {"replace", "citext_eq", "similarity"} <= catalog.builtins
+    assert {"replace", "citext_eq", "similarity", "public.similarity"} <= catalog.builtins
     assert not catalog.user_functions
+    assert not catalog.conversions
 
 
 def test_operators_that_someone_made_are_the_users(cursor: "psycopg.Cursor[Any]") -> None:
@@ -308,3 +309,20 @@ def test_the_stamp_changes_when_an_older_transaction_commits_late(postgres_datab
         before = catalog_stamp(quick.cursor(), "postgresql")
         slow.commit()
         assert catalog_stamp(quick.cursor(), "postgresql") != before
+
+
+def test_what_runs_where_a_value_becomes_a_type(cursor: "psycopg.Cursor[Any]") -> None:
+    """Checks of domains, and casts that someone made, by the type's names and by the tables that have it."""
+    catalog = loaded(
+        cursor,
+        "postgresql",
+        "CREATE DOMAIN even AS int CHECK (VALUE % 2 = 0)",
+        "CREATE TYPE pair AS (a text)",
+        "CREATE TABLE pairs (p pair)",
+        "CREATE FUNCTION spoken(pair) RETURNS varchar LANGUAGE sql AS 'SELECT 1'",
+        "CREATE CAST (pair AS varchar) WITH FUNCTION spoken(pair) AS ASSIGNMENT",
+    )
+    made = frozenset({"public.spoken(NULL)"})
+    assert catalog.conversions["even"] == catalog.conversions["_even"] == {"((VALUE % 2) = 0)"}
+    words = "pair _pair pairs _pairs varchar _varchar character char nchar national =".split()
+    assert {word for word, found in catalog.conversions.items() if found == made} == set(words)

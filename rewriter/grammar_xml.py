@@ -1,0 +1,43 @@
+"""SQL/XML's forms, as calls with plain arguments: a rule of `rewriter.grammar`."""
+
+from collections.abc import Sequence
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from rewriter.token_runs import closing, is_at, turned, word_at
+
+
+def xml_as_calls(tokens: Sequence[Token]) -> list[Token]:
+    """`xmlpi(NAME x)`, `xmlparse(DOCUMENT x)`, `xmlroot(x, VERSION NO VALUE)`, `xmltable(… COLUMNS …)`."""
+    result = list(tokens)
+    for index in reversed(range(len(tokens))):
+        name = word_at(result, index)
+        if name in _XML and is_at(result, index + 1, TokenType.L_PAREN):
+            end = closing(result, index + 1)
+            inside = _xml_arguments(result[index + 2 : end])
+            # A cast reads `x AS type`; the other names mean nothing to the parser.
+            called = "cast" if name == "xmlserialize" else f"call_{name}"
+            result[index:end] = [turned(result[index], TokenType.VAR, called), result[index + 1], *inside]
+    return result
+
+
+_XML = frozenset(("xmlpi", "xmlparse", "xmlserialize", "xmlroot", "xmlexists", "xmltable"))
+_XML_WORDS = frozenset("name document content version standalone by ref value preserve strip whitespace yes".split())
+
+
+def _xml_arguments(tokens: Sequence[Token]) -> list[Token]:
+    """The arguments as a plain list, without the columns of a table, which hold no query."""
+    result: list[Token] = []
+    for index, token in enumerate(tokens):
+        match word_at(tokens, index):
+            case "columns" if not any(t.token_type == TokenType.SELECT for t in tokens[index:]):
+                break
+            case "passing":
+                result.append(turned(token, TokenType.COMMA, ","))
+            case "no":
+                result.append(turned(token, TokenType.NULL, "null"))
+            case word if word not in _XML_WORDS or is_at(tokens, index + 1, TokenType.L_PAREN):
+                result.append(token)
+            case "yes":
+                result.append(turned(token, TokenType.NULL, "null"))
+    return result
