@@ -15,6 +15,7 @@ class StatementKind(StrEnum):
     DDL = "ddl"
     TRANSACTION = "transaction"
     SESSION = "session"
+    EXPLAIN = "explain"
 
 
 _NAME = r'(?:[\w$]+|"[^"]*"|`[^`]*`)'
@@ -91,6 +92,8 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
 _DDL_WORDS = frozenset(
     "create alter drop truncate comment grant revoke analyze vacuum reindex cluster refresh rename".split()
 )
+_ANALYZES_TABLES = re.compile(r"\s*analyze\s+(?:(?:no_write_to_binlog|local)\s+)?tables?\b", re.IGNORECASE)
+"""MariaDB's other ANALYZE runs a query and shows its plan."""
 _PARSED_WORDS = frozenset(
     "select with values table from insert replace update delete merge pivot unpivot summarize describe".split()
 )
@@ -111,6 +114,8 @@ def simple_kind(text: str, dialect: Dialect) -> StatementKind | None:
         return StatementKind.SESSION
     word = re.match(r"\w*", head)
     first = word.group() if word else ""
+    if first == "explain" or (dialect == "mysql" and first == "analyze" and not _ANALYZES_TABLES.match(text)):
+        return StatementKind.EXPLAIN
     if first in _DDL_WORDS:
         return StatementKind.DDL
     if first and first not in _PARSED_WORDS:

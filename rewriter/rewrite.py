@@ -21,6 +21,7 @@ from rewriter.conversions import check_conversions
 from rewriter.created_tables import stored_query
 from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
+from rewriter.explained import explained
 from rewriter.grouping import grouping_edit
 from rewriter.kinds import StatementKind
 from rewriter.lookups import Lookup, lookups
@@ -207,6 +208,8 @@ def rewrite_bound(  # noqa: PLR0913 -- as `rewrite`
     )
     if statement.kind is StatementKind.DDL:
         return _stored(statement, binding, result)
+    if statement.kind is StatementKind.EXPLAIN:
+        return _explained(statement, _Inner(binding, revealed, rows), result)
     if statement.tree is None:
         return result
     if rows and statement.kind is StatementKind.SELECT:
@@ -231,6 +234,31 @@ def _stored(statement: Statement, binding: Binding, result: Rewritten) -> Rewrit
         raise StatementRefused(Reason.STATEMENT_KIND, "Only the rows of a SELECT can fill a new table.")
     sql = statement.sql[: query.start] + inner.sql + statement.sql[query.end :]
     return replace(result, sql=sql, masked=inner.masked, tables=inner.tables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inner:
+    """On what terms a statement inside another is rewritten."""
+
+    binding: Binding
+    revealed: frozenset[ColumnName]
+    rows: Rows
+
+
+def _explained(statement: Statement, terms: _Inner, result: Rewritten) -> Rewritten:
+    """The plan of what would run for the principal; a plan reveals nothing, so there is nothing to record."""
+    plan = explained(statement)
+    inner = rewrite_bound(
+        statement.sql[plan.start :],
+        terms.binding,
+        revealed=terms.revealed,
+        rows=terms.rows,
+        is_percent_doubled=statement.is_percent_doubled,
+    )
+    if inner.kind not in (StatementKind.SELECT, StatementKind.WRITE):
+        raise StatementRefused(Reason.STATEMENT_KIND, "Only reads and writes of rows can be explained.")
+    prefix = plan.safe_prefix() if inner.tables else statement.sql[: plan.start]
+    return replace(result, sql=prefix + inner.sql, masked=inner.masked, tables=inner.tables)
 
 
 def _masked(work: _Work, result: Rewritten) -> Rewritten:
@@ -339,7 +367,7 @@ def _check_statement(statement: Statement) -> None:
         raise StatementRefused(Reason.STATEMENT_KIND, "A SELECT may not create, fill or change tables or files.")
     if statement.dialect == "mysql" and isinstance(statement.tree, exp.Describe):
         # There it is EXPLAIN, which reads rows found by a key beforehand and prints their cells.
-        raise StatementRefused(Reason.STATEMENT_KIND, "DESCRIBE a table; a query cannot be explained.")
+        raise StatementRefused(Reason.STATEMENT_KIND, "DESCRIBE a table, EXPLAIN a query.")
 
 
 _DATA_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Command)
