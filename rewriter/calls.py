@@ -95,7 +95,7 @@ def check_calls(statement: Statement, binding: Binding, *, also: frozenset[str] 
     if binding.dialect == "postgresql":
         _check_attributes(statement, binding)
     names: set[int] | None = None
-    for index in range(len(tokens) - 1):
+    for index in [after - 1 for after, word in enumerate(statement.words) if word == "(" and after]:
         token = tokens[index]
         if tokens[index + 1].token_type != TokenType.L_PAREN or not statement.is_word(token):
             continue
@@ -127,15 +127,18 @@ def _check_variables(statement: Statement) -> None:
 
 def _check_attributes(statement: Statement, binding: Binding) -> None:
     """PostgreSQL calls a function of one argument as an attribute, too: `('x').current_setting`, `c.leak`."""
-    tokens = statement.tokens
-    for index in range(2, len(tokens)):
+    tokens, words = statement.tokens, statement.words
+    user_functions = binding.catalog.user_functions
+    for index in [dot + 1 for dot, word in enumerate(words[:-1]) if word == "." and dot]:
+        is_of_value = words[index - 2] in (")", "]")
+        name = words[index]
+        if not is_of_value and name not in user_functions:
+            continue
         if tokens[index - 1].token_type != TokenType.DOT or not statement.is_word(tokens[index]):
             continue
         if index + 1 < len(tokens) and tokens[index + 1].token_type in (TokenType.L_PAREN, TokenType.DOT):
             continue
-        name = tokens[index].text.lower()
-        is_of_value = tokens[index - 2].token_type in (TokenType.R_PAREN, TokenType.R_BRACKET)
-        if name in binding.catalog.user_functions:
+        if name in user_functions:
             is_call = not _is_trusted(name, "", binding) and (is_of_value or name not in _column_names(binding))
         else:
             is_call = is_of_value and name not in binding.catalog.builtins and bool(_OF_ONE_ARGUMENT.match(name))

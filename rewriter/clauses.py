@@ -33,8 +33,7 @@ def table_clauses(statement: Statement, scan: Scan) -> TableClauses:
     Raises:
         StatementRefused: a clause whose extent cannot be told.
     """
-    places = {token.start: index for index, token in enumerate(statement.tokens)}
-    first = places[scan.start]
+    first = statement.places[scan.start]
     start, end, before = _inheritance(statement, scan, first)
     after: list[str] = []
     removals: list[Edit] = []
@@ -61,21 +60,21 @@ def _inheritance(statement: Statement, scan: Scan, first: int) -> tuple[int, int
 
 def _is_starred(statement: Statement, scan: Scan) -> bool:
     """Whether the name is followed by a star, which says what holds anyway: that children are read too."""
-    after = next((token for token in statement.tokens if token.start >= scan.end), None)
-    return after is not None and after.token_type == TokenType.STAR
+    after = statement.after(scan.end)
+    return after < len(statement.tokens) and statement.tokens[after].token_type == TokenType.STAR
 
 
 def _trailing_spans(statement: Statement, scan: Scan) -> Iterator[tuple[int, int]]:
     args = scan.node.args
     names = [name for name in (args.get("db"), args.get("this")) if isinstance(name, exp.Identifier)]
-    after_name = _next_index(statement, end_position(names[-1])) if names else len(statement.tokens)
+    after_name = statement.after(end_position(names[-1])) if names else len(statement.tokens)
     if args.get("partition") is not None:
         yield _group_span(statement, after_name, {"partition"})
     alias = args.get("alias")
     after_alias = after_name
     if alias is not None and alias.this:
         last = (alias.args.get("columns") or [alias.this])[-1]
-        after_alias = _next_index(statement, end_position(last))
+        after_alias = statement.after(end_position(last))
         if alias.args.get("columns"):
             after_alias += 1
     if args.get("sample") is not None and statement.dialect == "postgresql":
@@ -84,7 +83,7 @@ def _trailing_spans(statement: Statement, scan: Scan) -> Iterator[tuple[int, int
         for hint in args["hints"]:
             span = _group_span(statement, after_alias, {"use", "force", "ignore"})
             yield span
-            after_alias = _next_index(statement, span[1])
+            after_alias = statement.after(span[1])
             if (
                 after_alias < len(statement.tokens)
                 and statement.tokens[after_alias].token_type == TokenType.COMMA
@@ -93,10 +92,6 @@ def _trailing_spans(statement: Statement, scan: Scan) -> Iterator[tuple[int, int
                 after_alias += 1
     if "indexed" in args and args["indexed"] is not None:
         yield _indexed_span(statement, after_alias)
-
-
-def _next_index(statement: Statement, place: int) -> int:
-    return next((i for i, token in enumerate(statement.tokens) if token.start >= place), len(statement.tokens))
 
 
 def _group_span(statement: Statement, index: int, words: set[str]) -> tuple[int, int]:
@@ -122,7 +117,7 @@ def _closing(tokens: tuple[Token, ...], opening: int) -> int:
 
 def _sample_span(statement: Statement, index: int) -> tuple[int, int]:
     start, end = _group_span(statement, index, {"tablesample"})
-    following = _next_index(statement, end)
+    following = statement.after(end)
     if following < len(statement.tokens) and statement.tokens[following].text.lower() == "repeatable":
         end = _group_span(statement, following, {"repeatable"})[1]
     return start, end
@@ -141,8 +136,8 @@ def _indexed_span(statement: Statement, index: int) -> tuple[int, int]:
 
 def _lock(statement: Statement, scan: Scan) -> str:
     """The locking clause that must also stand inside, where a derived table would lose it (MySQL, MariaDB)."""
-    query = scan.node.find_ancestor(exp.Select)
-    locks = query.args.get("locks") if query is not None and statement.dialect == "mysql" else None
+    query = scan.node.find_ancestor(exp.Select) if statement.dialect == "mysql" else None
+    locks = query.args.get("locks") if query is not None else None
     for lock in locks or ():
         targets = {table.name.lower() for table in lock.expressions}
         if targets and scan.word not in targets:
@@ -162,8 +157,8 @@ def _lock(statement: Statement, scan: Scan) -> str:
 
 def table_statement_start(statement: Statement, scan: Scan) -> int | None:
     """Where `TABLE name` begins when that is how the scan is written, else None."""
-    index = next((i for i, token in enumerate(statement.tokens) if token.start == scan.start), 0)
-    if index and statement.tokens[index - 1].text.lower() == "only":
+    index = statement.places[scan.start]
+    if index and statement.words[index - 1] == "only":
         index -= 1
     previous = statement.tokens[index - 1] if index else None
     is_table_statement = (

@@ -4,7 +4,8 @@ Over-inclusion is the rule where the text leaves a doubt: a column that might be
 computed that nobody looks at. The opposite error would leave a sensitive column in a raw scan.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -17,24 +18,23 @@ from rewriter.statement import Statement
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Which names a statement uses.
+    """Which names a statement uses, in lower case.
 
-    `words`: word in lower case → the qualifiers it stands behind, None for none or for one that proves nothing.
-    `everything`: aliases (lower case) of which all columns are used, None among them when it holds for every scan.
-    `opaque`: those of them of which all columns are used otherwise than by a star.
+    `bare`: words that stand behind no qualifier, or behind one that proves nothing. `behind`: qualifier → the words
+    that stand behind it. `everything`: aliases of which all columns are used, None among them when it holds for every
+    scan. `opaque`: those of them of which all columns are used otherwise than by a star.
     """
 
-    words: dict[str, set[str | None]] = field(default_factory=dict)
+    bare: set[str] = field(default_factory=set)
+    behind: dict[str, set[str]] = field(default_factory=dict)
     everything: set[str | None] = field(default_factory=set)
     opaque: set[str | None] = field(default_factory=set)
 
     def with_inner(self, other: "Mentions") -> "Mentions":
         """These and, behind no qualifier, those of a text that will stand inside the statement."""
-        words = {word: set(qualifiers) for word, qualifiers in self.words.items()}
-        for word in other.words:
-            words.setdefault(word, set()).add(None)
         everything = {None} if other.everything else set()
-        return Mentions(words, self.everything | everything, self.opaque | everything)
+        bare = self.bare.union(other.bare, *other.behind.values())
+        return Mentions(bare, self.behind, self.everything | everything, self.opaque | everything)
 
     def is_everything(self, scan: Scan) -> bool:
         """Whether the statement may use every column of `scan`."""
@@ -56,39 +56,64 @@ class Mentions:
 
     def names(self, word: str, scan: Scan) -> bool:
         """Whether the statement may name column `word` of `scan`."""
-        qualifiers = self.words.get(word)
-        return qualifiers is not None and (None in qualifiers or scan.word in qualifiers)
+        return word in self.bare or word in self.behind.get(scan.word, ())
 
 
 def mentions(statement: Statement, found: tuple[Scan, ...]) -> Mentions:
     """Which names the statement uses, and of which scans it uses every column."""
-    assert statement.tree is not None
     result = Mentions()
-    sources = _closed_sources(statement)
-    qualifiers = _stars_and_qualifiers(statement, sources, result)
+    qualifiers = _stars_and_qualifiers(statement, result)
+    for index, source in qualifiers.items():
+        result.behind.setdefault(source, set()).add(statement.words[index])
     _implicit_columns(statement, result)
-    spoken = {scan.word for scan in found}
-    definitions = {place for scan in found for place in _definition_places(scan)}
-    definitions.update(_alias_places(statement))
-    tokens = statement.tokens
-    columns = _column_words(found)
-    for index, token in enumerate(tokens):
-        # SQLite takes a string for a name where only a name can stand: c.'ssn', USING ('ssn').
-        if not statement.is_word(token) and not (statement.dialect == "sqlite" and statement.is_string(token)):
-            continue
-        word = token.text.lower()
-        qualifier = qualifiers.get(token.start)
-        for name in word.split() or [word]:  # some tokens are two words
-            result.words.setdefault(name, set()).add(qualifier)
-        result.words.setdefault(word, set()).add(qualifier)
-        is_row = word in spoken and token.start not in definitions and not _is_before_dot(tokens, index)
-        if is_row and qualifier is None:
-            result.uses_all(word)
-        if qualifier in columns and word not in columns[qualifier]:
-            result.uses_all(qualifier)  # PostgreSQL: c.row_to_json is row_to_json(c)
-        if not word.isascii() or len(word) > _SHORTEST_LIMIT:
-            result.uses_all(None)
+    _spoken_words(statement, qualifiers, result)
+    _whole_rows(statement, found, qualifiers, result=result)
+    for scan in found:
+        words = result.behind.get(scan.word)
+        if words is not None and not words <= scan.relation.words | _SYSTEM_WORDS:
+            result.uses_all(scan.word)  # PostgreSQL: c.row_to_json is row_to_json(c)
     return result
+
+
+def _spoken_words(statement: Statement, qualifiers: Mapping[int, str], result: Mentions) -> None:
+    """Note every word that stands anywhere behind no qualifier; numbers and signs among them do no harm."""
+    words = statement.words
+    counts = Counter(words)
+    if statement.dialect != "sqlite":  # it takes a string for a name where only a name can stand: USING ('ssn')
+        counts.subtract(words[index] for index in _strings(statement))
+    spoken = {word for word, count in counts.items() if count > 0}
+    is_cut = max(map(len, spoken), default=0) > _SHORTEST_LIMIT
+    if is_cut or not (statement.text.isascii() or all(map(str.isascii, spoken))):
+        result.uses_all(None)
+    counts.subtract(words[index] for index in qualifiers)
+    result.bare.update(word for word in spoken if counts[word] > 0)
+    for word in spoken:
+        if " " in word:
+            result.bare.update(word.split())  # some tokens are two words
+
+
+def _strings(statement: Statement) -> Iterator[int]:
+    """Indexes of the plain strings among the tokens."""
+    for start in statement.quoted:
+        index = statement.places.get(start)
+        if index is not None and statement.is_string(statement.tokens[index]):
+            yield index
+
+
+def _whole_rows(
+    statement: Statement, found: tuple[Scan, ...], qualifiers: Mapping[int, str], *, result: Mentions
+) -> None:
+    """Note the scans whose names stand where they mean a row of all their columns."""
+    tokens = statement.tokens
+    spoken = {scan.word for scan in found}
+    definitions = {place for scan in found for place in _definition_places(statement, scan)}
+    definitions.update(_alias_places(statement))
+    for index, word in enumerate(statement.words):
+        if word not in spoken or index in qualifiers or tokens[index].start in definitions:
+            continue
+        is_name = statement.is_word(tokens[index]) or statement.dialect == "sqlite"
+        if is_name and not _is_before_dot(tokens, index):
+            result.uses_all(word)
 
 
 _SHORTEST_LIMIT = 62
@@ -97,20 +122,11 @@ _SHORTEST_LIMIT = 62
 _SYSTEM_WORDS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "rowid", "oid", "_rowid_"})
 
 
-def _column_words(found: tuple[Scan, ...]) -> dict[str | None, frozenset[str]]:
-    """Aliases → names, in lower case, of the columns that the relations so called have in common."""
-    columns: dict[str | None, frozenset[str]] = {}
-    for scan in found:
-        own = frozenset(column.name.lower() for column in scan.relation.columns) | _SYSTEM_WORDS
-        columns[scan.word] = columns.get(scan.word, own) & own
-    return columns
-
-
 def _is_before_dot(tokens: tuple[Token, ...], index: int) -> bool:
     return index + 1 < len(tokens) and tokens[index + 1].token_type == TokenType.DOT
 
 
-def _definition_places(scan: Scan) -> Iterator[int]:
+def _definition_places(statement: Statement, scan: Scan) -> Iterator[int]:
     """Where the scan's own name and alias stand: those mentions do not read the whole row."""
     if scan.is_operand:
         yield scan.start
@@ -121,7 +137,7 @@ def _definition_places(scan: Scan) -> Iterator[int]:
     alias = scan.node.args.get("alias")
     if alias is not None and alias.this:
         yield position(alias.this)
-    query = scan.node.find_ancestor(exp.Select)
+    query = scan.node.find_ancestor(exp.Select) if statement.nodes(exp.Lock) else None
     for lock in query.args.get("locks") or () if query else ():
         for table in lock.expressions:
             yield position(table.this)
@@ -160,9 +176,10 @@ def _closed_sources(statement: Statement) -> set[str]:
     return names - opaque
 
 
-def _stars_and_qualifiers(statement: Statement, sources: set[str], result: Mentions) -> dict[int, str | None]:
-    """Places of column names → the source that they are behind; stars are noted in `result.everything`."""
-    qualifiers: dict[int, str | None] = {}
+def _stars_and_qualifiers(statement: Statement, result: Mentions) -> dict[int, str]:
+    """Tokens of column names, by index → the source that they are behind; stars are noted in `result.everything`."""
+    sources = _closed_sources(statement)
+    qualifiers: dict[int, str] = {}
     for column in statement.nodes(exp.Column):
         table = column.args.get("table")
         word = table.name.lower() if table is not None else None
@@ -170,8 +187,10 @@ def _stars_and_qualifiers(statement: Statement, sources: set[str], result: Menti
         if isinstance(column.this, exp.Star):
             result.everything.add(source)
         elif source is not None and isinstance(column.this, exp.Identifier):
-            qualifiers[position(column.this)] = source
-    if any(not _is_harmless(star) for star in statement.nodes(exp.Star)):
+            index = statement.places.get(position(column.this))
+            if index is not None:
+                qualifiers[index] = source
+    if not all(map(_is_harmless, statement.nodes(exp.Star))):
         result.everything.add(None)
     return qualifiers
 
@@ -193,11 +212,8 @@ _WHOLE_ROW_NODES = (exp.Columns, exp.Pivot, exp.Summarize, exp.PositionalColumn)
 
 def _implicit_columns(statement: Statement, result: Mentions) -> None:
     """Constructs that use columns without naming them."""
-    assert statement.tree is not None
-    is_implicit = any(True for _ in statement.nodes(*_WHOLE_ROW_NODES))
-    for join in statement.nodes(exp.Join):
-        is_implicit = is_implicit or (join.args.get("method") or "").upper() == "NATURAL"
-    if is_implicit:
+    methods = [join.args.get("method") for join in statement.nodes(exp.Join)]
+    if statement.nodes(*_WHOLE_ROW_NODES) or any(method and method.upper() == "NATURAL" for method in methods):
         result.uses_all(None)
     for word in _bracketed_tables(statement):
         result.uses_all(word)

@@ -46,22 +46,23 @@ class Needed:
 def needed(scan: Scan, protected: Protected, mentions: Mentions, *, lookups: Sequence[Lookup] = ()) -> Needed:
     """The columns of `scan` that the statement can need, and those of `lookups` once more."""
     is_everything = mentions.is_everything(scan)
-    hidden = {column.name.lower() for column in scan.relation.columns if column.is_hidden}
-    columns = tuple(
+    bare, behind = mentions.bare, mentions.behind.get(scan.word, frozenset[str]())
+    hidden = {column.name.lower() for column in scan.relation.columns if column.is_hidden} if is_everything else ()
+    columns = tuple([
         column
         for column in protected.columns
-        if (is_everything and column.word not in hidden) or mentions.names(column.word, scan)
-    )
-    system = tuple(name for name in protected.system if mentions.names(name, scan))
+        if column.word in bare or column.word in behind or (is_everything and column.word not in hidden)
+    ])  # fmt: skip
+    system = tuple([name for name in protected.system if name in bare or name in behind])
     extra = (*system, *(c.word for c in columns if c.word in hidden), *(lookup.alias for lookup in lookups))
-    items = tuple(f"{lookup.column.sql} AS {lookup.alias}" for lookup in lookups)
+    items = tuple([f"{lookup.column.sql} AS {lookup.alias}" for lookup in lookups])
     return Needed(columns, system, tuple(_sources(columns, protected)), extra if is_everything else (), items)
 
 
 def _sources(columns: tuple[BoundColumn, ...], protected: Protected) -> Iterator[BoundColumn]:
-    expressions = " ".join(column.generation.lower() for column in columns if column.generation is not None)
+    expressions = " ".join([column.generation.lower() for column in columns if column.generation is not None])
     words = set(_WORD.findall(expressions))
-    for column in protected.columns:
+    for column in protected.columns if expressions else ():
         is_read = column.word in words or (not column.word.isidentifier() and column.word in expressions)
         if is_read and column not in columns and column.generation is None:
             yield column

@@ -1,6 +1,7 @@
 """Which relation a name in a statement means, by the engine's own rules for letter case, qualifiers and search path."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from masking.types import Dialect
 from rewriter.schema import Catalog, Relation
@@ -23,8 +24,7 @@ _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 """SQLite and DuckDB take `É` and `é` for two names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One dotted part of a name as the statement writes it."""
 
     text: str
@@ -39,14 +39,19 @@ class SystemRelation:
     name: str
 
 
+_MOST_KEPT = 10_000
+"""Names whose meaning a resolver keeps: written in other letter case, one relation has many."""
+
+
 class Resolver:
     """Name look-ups over one catalog, its folded index built once."""
 
-    __slots__ = ("_index", "catalog", "dialect")
+    __slots__ = ("_index", "_known", "catalog", "dialect")
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.dialect = catalog.dialect
+        self._known: dict[tuple[Part, ...], Relation | SystemRelation] = {}
         self._index = {self._folded_key(r.schema, r.name): r for r in catalog.relations.values()}
 
     def _folded_key(self, schema: str, name: str) -> tuple[str, str]:
@@ -64,6 +69,14 @@ class Resolver:
 
     def resolve(self, parts: tuple[Part, ...]) -> Relation | SystemRelation | None:
         """The relation that dotted `parts` mean; None where the catalog knows none."""
+        known = self._known.get(parts)
+        if known is None:
+            known = self._resolved(parts)
+            if known is not None and len(self._known) < _MOST_KEPT:
+                self._known[parts] = known
+        return known
+
+    def _resolved(self, parts: tuple[Part, ...]) -> Relation | SystemRelation | None:
         system = self._system(parts)
         if system is not None and self.dialect == "postgresql":
             return system

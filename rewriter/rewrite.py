@@ -310,7 +310,7 @@ def _plan(work: _Work) -> _Plan:
     words = sensitive_words(binding)
     watched = [scan for scan in found if scan in sensitive or _is_watched(scan, work)]
     edits = set(setting_edits(statement, binding))
-    if not watched and not any(token.text.lower() in words for token in statement.tokens):
+    if not watched and words.isdisjoint(statement.words):
         return _Plan(found, (), frozenset(edits))
     _check_accounted(statement, words)
     names = _mentioned(work, found)
@@ -351,7 +351,7 @@ def _mentioned(work: _Work, found: tuple[Scan, ...]) -> Mentions:
         protected = work.binding.protected.get(scan.relation.key)
         columns = needed(scan, protected, said) if protected is not None else None
         if columns is not None and any(column.generation is not None for column in columns.columns):
-            inner = Mentions({column.word: set() for column in (*columns.columns, *columns.sources)})
+            inner = Mentions(bare={column.word for column in (*columns.columns, *columns.sources)})
             names = names.with_inner(inner)
     return names
 
@@ -363,7 +363,7 @@ def _is_sensitive(scan: Scan, binding: Binding) -> bool:
 def _check_statement(statement: Statement) -> None:
     """Constructs that write from a SELECT."""
     assert statement.tree is not None
-    if statement.kind is StatementKind.SELECT and any(statement.nodes(exp.Into, *_DATA_CHANGES)):
+    if statement.kind is StatementKind.SELECT and statement.nodes(exp.Into, *_DATA_CHANGES):
         raise StatementRefused(Reason.STATEMENT_KIND, "A SELECT may not create, fill or change tables or files.")
     if statement.dialect == "mysql" and isinstance(statement.tree, exp.Describe):
         # There it is EXPLAIN, which reads rows found by a key beforehand and prints their cells.
@@ -375,10 +375,8 @@ _DATA_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.
 
 def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
     """Every mention of a sensitive relation's name is one that the parser placed in its tree."""
-    assert statement.tree is not None
-    placed = {identifier.meta.get("start") for identifier in statement.nodes(exp.Identifier)}
-    for token in statement.tokens:
-        if token.text.lower() in words and statement.is_word(token) and token.start not in placed:
+    for token in [token for token, word in zip(statement.tokens, statement.words, strict=True) if word in words]:
+        if token.start not in statement.placed and statement.is_word(token):
             raise StatementRefused(
                 Reason.CONSTRUCT, f"The role of the name {token.text} in the statement is not clear."
             )

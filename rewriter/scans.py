@@ -13,9 +13,9 @@ from rewriter.statement import Statement
 from rewriter.system_catalogs import is_readable_catalog, measured_columns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scan:
-    """One read of a relation. `start`/`end`: the span of its name in the text, end exclusive.
+    """One read of a relation, equal to itself alone. `start`/`end`: the span of its name in the text, end exclusive.
 
     `alias`: the name by which the statement calls it, as written; `word`: the same in lower case without quotes.
     `node`: the parser's node, read only. `is_operand`: SQLite's `x IN tablename`.
@@ -67,11 +67,13 @@ def scans(statement: Statement, resolver: Resolver) -> tuple[Scan, ...]:
     found = list(_table_scans(statement, resolver))
     if statement.dialect == "sqlite":
         found.extend(_operand_scans(statement, resolver))
-    return tuple(sorted(found, key=lambda scan: scan.start))
+    if len(found) > 1:
+        found.sort(key=lambda scan: scan.start)
+    return tuple(found)
 
 
 def _table_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
-    assert statement.tree is not None
+    has_ctes = bool(statement.nodes(exp.CTE))
     for table in statement.nodes(exp.Table):
         name = table.this
         if isinstance(table.parent, exp.Lock) or table.arg_key == "indexed" or not isinstance(name, exp.Identifier):
@@ -79,18 +81,14 @@ def _table_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
         start = position(name)
         if statement.text[start] == "'":
             raise StatementRefused(Reason.CONSTRUCT, "Name a table; files cannot be read.")
-        parts = _parts(table)
-        if len(parts) == 1 and is_cte(table, parts[0], resolver):
+        names = [one for one in (table.args.get("catalog"), table.args.get("db"), name) if one]
+        parts = tuple([part(one) for one in names])
+        if has_ctes and len(parts) == 1 and is_cte(table, parts[0], resolver):
             _check_shadowed(parts, resolver)
             continue
         relation = _resolved(parts, statement, resolver)
         if relation is not None:
-            yield _scan(table, relation, statement)
-
-
-def _parts(table: exp.Expr) -> tuple[Part, ...]:
-    names = (table.args.get("catalog"), table.args.get("db"), table.this)
-    return tuple(part(name) for name in names if name)
+            yield _scan(table, names, relation, statement=statement)
 
 
 def _resolved(parts: tuple[Part, ...], statement: Statement, resolver: Resolver) -> Relation | None:
@@ -138,8 +136,7 @@ def _check_measured(relation: SystemRelation, statement: Statement) -> None:
             )
 
 
-def _scan(table: exp.Expr, relation: Relation, statement: Statement) -> Scan:
-    names = [name for name in (table.args.get("catalog"), table.args.get("db"), table.this) if name]
+def _scan(table: exp.Expr, names: list[exp.Expr], relation: Relation, *, statement: Statement) -> Scan:
     alias = table.args.get("alias")
     named = alias.this if alias is not None and alias.this else None
     spoken = named or table.this

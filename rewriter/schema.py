@@ -64,6 +64,11 @@ class Relation:
     row_key: str | None = None
     shadow_of: tuple[str, str] | None = None
     needs_owner: bool = False
+    words: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The columns' names in lower case."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", frozenset(column.name.lower() for column in self.columns))
 
     @property
     def key(self) -> tuple[str, str]:

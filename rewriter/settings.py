@@ -20,11 +20,11 @@ def setting_edits(statement: Statement, binding: Binding) -> Iterator[Edit]:
     The replacement holds no part of the prefix, so nothing around it can form one anew. Without hash masks nothing
     changes.
     """
-    if statement.dialect != "postgresql" or not session_secrets(binding.policy, "postgresql"):
+    if statement.dialect != "postgresql" or "current_setting" not in statement.words or not _has_secrets(binding):
         return
     tokens = statement.tokens
-    for index, token in enumerate(tokens[:-1]):
-        if token.text.lower() == "current_setting" and tokens[index + 1].token_type == TokenType.L_PAREN:
+    for index, word in enumerate(statement.words[:-1]):
+        if word == "current_setting" and tokens[index + 1].token_type == TokenType.L_PAREN:
             depth = 0
             for after in tokens[index + 1 :]:
                 depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(after.token_type, 0)
@@ -33,3 +33,10 @@ def setting_edits(statement: Statement, binding: Binding) -> Iterator[Edit]:
                     yield Edit(start, start, "pg_catalog.replace(pg_catalog.lower(")
                     yield Edit(after.start, after.start, "), 'unmask.', '-')")
                     break
+
+
+def _has_secrets(binding: Binding) -> bool:
+    known = binding.memo.get("has secrets")
+    if known is None:
+        known = binding.memo["has secrets"] = bool(session_secrets(binding.policy, "postgresql"))
+    return bool(known)

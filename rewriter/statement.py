@@ -6,6 +6,8 @@ The tree is sqlglot's, read only; positions in it index the original text. What 
 
 import hashlib
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -40,12 +42,32 @@ _GRAMMARS: dict[Dialect, Grammar] = {
 _Node = TypeVar("_Node", bound=exp.Expr)
 
 
+def _with_subclasses(kind: type[exp.Expr]) -> Iterator[type[exp.Expr]]:
+    yield kind
+    for one in kind.__subclasses__():
+        yield from _with_subclasses(one)
+
+
+_CLASSES = {kind: tuple(dict.fromkeys(_with_subclasses(kind))) for kind in _with_subclasses(exp.Expr)}
+"""Each class of the parser's nodes, and those under it."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is worked out of a statement when it is first asked for."""
+
+    by_class: dict[type[exp.Expr], list[exp.Expr]] | None = None
+    places: dict[int, int] | None = None
+    placed: set[int | None] | None = None
+    starts: list[int] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """One statement.
 
     `text`: comments and placeholders blanked, same length as `sql`. `tree`: None for statements that read no table
-    (transaction control, settings).
+    (transaction control, settings). `words`: the tokens' texts in lower case. `known`: what was worked out of it once.
     """
 
     sql: str
@@ -56,16 +78,45 @@ class Statement:
     tree: exp.Expr | None
     quoted: dict[int, int]
     is_percent_doubled: bool
-    by_class: dict[type[exp.Expr], list[exp.Expr]] = field(default_factory=dict, repr=False, compare=False)
+    words: tuple[str, ...] = ()
+    known: _Known = field(default_factory=_Known, repr=False, compare=False)
 
-    def nodes(self, *kinds: type[_Node]) -> Iterator[_Node]:
+    def nodes(self, *kinds: type[_Node]) -> list[_Node]:
         """The tree's nodes of these kinds, found in one walk for all who ask: by class, not in the text's order."""
-        if not self.by_class and self.tree is not None:
-            for node in self.tree.walk():
-                self.by_class.setdefault(type(node), []).append(node)
-        for known, found in self.by_class.items():
-            if issubclass(known, kinds):
-                yield from found  # type: ignore[misc] # of a class among `kinds`
+        by_class = self.known.by_class
+        if by_class is None:
+            by_class = self.known.by_class = defaultdict(list)
+            for node in self.tree.walk() if self.tree is not None else ():
+                by_class[type(node)].append(node)
+        found: list[exp.Expr] = []
+        for kind in kinds:
+            for one in _CLASSES[kind]:
+                if one in by_class:
+                    found += by_class[one]
+        return found  # type: ignore[return-value] # of classes among `kinds`
+
+    @property
+    def places(self) -> dict[int, int]:
+        """Where each token begins → its index."""
+        known = self.known.places
+        if known is None:
+            known = self.known.places = {token.start: index for index, token in enumerate(self.tokens)}
+        return known
+
+    @property
+    def placed(self) -> set[int | None]:
+        """Where each name begins that the parser placed in its tree."""
+        known = self.known.placed
+        if known is None:
+            known = self.known.placed = {name.meta.get("start") for name in self.nodes(exp.Identifier)}
+        return known
+
+    def after(self, place: int) -> int:
+        """The index of the first token that begins at `place` or behind it."""
+        starts = self.known.starts
+        if starts is None:
+            starts = self.known.starts = [token.start for token in self.tokens]
+        return bisect_left(starts, place)
 
     def written(self, generated: str) -> str:
         """Generated SQL as it must stand in this text: the driver turns `%%` back into `%`."""
@@ -104,7 +155,7 @@ def read_statement(sql: str, dialect: Dialect, *, is_percent_doubled: bool = Fal
         simple, tree = _parsed(read.text, tokens, dialect)
     return Statement(
         sql=sql, text=read.text, dialect=dialect, kind=simple, tokens=tokens, tree=tree, quoted=read.quoted,
-        is_percent_doubled=is_percent_doubled,
+        is_percent_doubled=is_percent_doubled, words=tuple([token.text.lower() for token in tokens]),
     )  # fmt: skip
 
 
@@ -125,9 +176,11 @@ def _tokens(text: str, quoted: dict[int, int], dialect: Dialect) -> tuple[Token,
     except Exception as error:  # the tokenizer raises several kinds; whichever it is, the text is not understood
         raise _unparseable() from error
     if quoted:
-        ends = {token.start: token.end for token in tokens}
+        ends = {token.start: token.end for token in tokens if token.start in quoted}
         if any(ends.get(start) != end - 1 for start, end in quoted.items()):
             raise StatementRefused(Reason.LEXICAL, "Write plain '…' strings and \"…\" identifiers.")
+    if ";" not in text:
+        return tokens
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         tokens = tokens[:-1]
     if any(token.token_type == TokenType.SEMICOLON for token in tokens):

@@ -32,7 +32,7 @@ def has_strangers(statement: Statement, found: Iterable[Scan], watched: Iterable
     queries = {id(scan.node.find_ancestor(exp.Select)): scan for scan in watched}
     if not queries:
         return False
-    known = {column.name.lower() for scan in found for column in scan.relation.columns} | _SYSTEM_WORDS
+    known = _SYSTEM_WORDS.union(*(scan.relation.words for scan in found))
     spoken = {scan.word for scan in watched}
     others = {node.alias_or_name.lower() for node in statement.nodes(exp.Table, exp.Subquery)} - spoken
     for identifier in _names(statement):
@@ -80,12 +80,11 @@ def _is_output(column: exp.Expr | None) -> bool:
 
 def _has_unplaced(statement: Statement) -> bool:
     """Whether a name is not in the parser's tree, or is a call there that may be a name to the engine."""
-    placed = {identifier.meta.get("start") for identifier in statement.nodes(exp.Identifier)}
-    tokens = statement.tokens
-    for index, token in enumerate(tokens):
-        is_called = index + 1 < len(tokens) and tokens[index + 1].token_type == TokenType.L_PAREN
-        if is_called or token.start in placed:
+    tokens, placed = statement.tokens, statement.placed
+    unplaced = [index for index, token in enumerate(tokens) if token.start not in placed]
+    for index in unplaced:
+        if tokens[index].token_type != TokenType.VAR and statement.words[index] not in _FUNCTION_WORDS:
             continue
-        if token.token_type == TokenType.VAR or token.text.lower() in _FUNCTION_WORDS:
+        if index + 1 == len(tokens) or tokens[index + 1].token_type != TokenType.L_PAREN:
             return True
     return False

@@ -24,7 +24,7 @@ def whole_row_edits(statement: Statement, changed: Iterable[Scan]) -> Iterator[E
     scans = {id(scan.node): scan for scan in changed}
     spoken = {scan.word for scan in scans.values()}
     words = spoken - _column_words(statement, scans.values()) if spoken else spoken
-    places = {token.start: index for index, token in enumerate(statement.tokens)} if spoken else {}
+    places = statement.places
     for column in statement.nodes(exp.Column) if spoken else ():
         name = _row_name(column)
         if name is None or name.name.lower() not in (words if name is column.this else spoken):
@@ -66,7 +66,7 @@ def _cast(statement: Statement, scan: Scan, row: str) -> str:
 
 def _column_words(statement: Statement, scans: Iterable[Scan]) -> set[str]:
     """Names, in lower case, that may mean a column: where one does, it is not the whole row."""
-    words = {column.name.lower() for scan in scans for column in scan.relation.columns}
+    words = set[str]().union(*(scan.relation.words for scan in scans))
     words.update(alias.alias.lower() for alias in statement.nodes(exp.Alias))
     for alias in statement.nodes(exp.TableAlias):
         words.update(column.name.lower() for column in alias.args.get("columns") or ())
