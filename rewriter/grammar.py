@@ -8,9 +8,11 @@ from the tokens.
 
 from collections.abc import Callable, Iterator, Sequence
 
+from sqlglot.expressions import FUNCTION_BY_NAME
 from sqlglot.tokenizer_core import Token, TokenType
 
 from masking.types import Dialect
+from rewriter.grammar_mysql import match_in_brackets, without_group_order
 from rewriter.grammar_xml import xml_as_calls
 from rewriter.token_runs import closing, is_at, opening, turned, word_at
 
@@ -230,45 +232,38 @@ _BEFORE_TEXT = frozenset(
 )
 
 
-def _match_in_brackets(tokens: Sequence[Token]) -> Tokens:
-    """MariaDB's `MATCH a, b AGAINST ('x')` → `MATCH (a, b) AGAINST ('x')`."""
-    result: Tokens = []
-    is_open = False
+def _commas_as_joins(tokens: Sequence[Token]) -> Tokens:
+    """`FROM a, b ON a.id = b.id`: SQLite lets a comma have a condition."""
+    result = list(tokens)
     for index, token in enumerate(tokens):
-        if is_open and word_at(tokens, index) == "against":
-            result.append(turned(token, TokenType.R_PAREN, ")"))
-            is_open = False
-        result.append(token)
-        if word_at(tokens, index) == "match" and not is_at(tokens, index + 1, TokenType.L_PAREN):
-            result.append(turned(token, TokenType.L_PAREN, "("))
-            is_open = True
+        depth = 0
+        for before in reversed(range(index if token.token_type in (TokenType.ON, TokenType.USING) else 0)):
+            depth += is_at(tokens, before, TokenType.R_PAREN) - is_at(tokens, before, TokenType.L_PAREN)
+            if depth < 0 or (depth == 0 and word_at(tokens, before) in ("join", "from", "on")):
+                break
+            if depth == 0 and is_at(tokens, before, TokenType.COMMA):
+                result[before] = turned(tokens[before], TokenType.JOIN, "join")
+                break
     return result
 
 
-_SELECT_WORDS = frozenset(
-    "straight_join high_priority sql_calc_found_rows sql_no_cache sql_cache sql_small_result sql_big_result"
-    " sql_buffer_result".split()
-)
-
-
-def _without_group_order(tokens: Sequence[Token]) -> Tokens:
-    """MariaDB's `GROUP BY a DESC`, `LIMIT ROWS EXAMINED 5`, and several words after SELECT."""
+def _plain_calls(tokens: Sequence[Token]) -> Tokens:
+    """`json_remove(x)`, `format()`: a call with another number of arguments than the parser expects."""
     result: Tokens = []
-    is_grouping = False
     for index, token in enumerate(tokens):
-        word = word_at(tokens, index)
-        is_grouping = word == "group by" or (
-            is_grouping and word not in ("having", "order by", "limit", "select", "union")
-        )
-        if word == "default" and is_at(tokens, index + 1, TokenType.L_PAREN):
-            result.append(turned(token, TokenType.VAR, "call_default"))
-        elif is_grouping and word in ("asc", "desc"):
-            is_grouping = True
-        elif "examined" in (word, word_at(tokens, index + 1) if word == "rows" else ""):
-            is_grouping = False
-        elif word not in _SELECT_WORDS or not result or word_at(result, len(result) - 1) not in ("select", "distinct"):
-            result.append(token)
+        is_call = word_at(tokens, index).upper() in FUNCTION_BY_NAME and is_at(tokens, index + 1, TokenType.L_PAREN)
+        # Behind an operand, or before AS and a bracket, it is a name that the statement gives.
+        is_named = index and tokens[index - 1].token_type in _OPERANDS
+        end = closing(tokens, index + 1) if is_call else index
+        is_cte = word_at(tokens, end + 1) == "as" and is_at(tokens, end + 2, TokenType.L_PAREN)
+        is_spoken = word_at(tokens, index) not in _SPOKEN and not is_named and not is_cte
+        result.append(turned(token, TokenType.VAR, f"call_{token.text}") if is_call and is_spoken else token)
     return result
+
+
+_OPERANDS = frozenset((TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.ALIAS, TokenType.STRING))
+_SPOKEN = frozenset("cast try_cast extract trim position substring overlay convert exists array struct map".split())
+"""Calls whose arguments are no plain list, and those that may hold a query."""
 
 
 _RULES: dict[Dialect, tuple[Rule, ...]] = {
@@ -285,8 +280,16 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
         _patterns_as_arguments,
         _without_typed_literals,
         _without_details,
+        _plain_calls,
     ),
-    "mysql": (_json_as_calls, _values_as_selects, _without_search_and_cycle, _match_in_brackets, _without_group_order),
-    "sqlite": (_json_as_calls, _without_empty_arguments),
-    "duckdb": (_grouping_as_calls, _plain_in_brackets, _json_as_calls),
+    "mysql": (
+        _json_as_calls,
+        _values_as_selects,
+        _without_search_and_cycle,
+        match_in_brackets,
+        without_group_order,
+        _plain_calls,
+    ),
+    "sqlite": (_json_as_calls, _without_empty_arguments, _commas_as_joins, _plain_calls),
+    "duckdb": (_grouping_as_calls, _plain_in_brackets, _json_as_calls, _plain_calls),
 }

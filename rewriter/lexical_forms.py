@@ -30,6 +30,9 @@ _TYPED_LITERAL = (
 
 _USING_OPERATOR = r"(?P<using>(?i:(?<=\s)using)\s+[-+*/<>=~!@#%^&|`]+(?=[\s,)]|\Z))"
 
+_TILDES = r"(?P<typed>~{2,})"
+"""Complements of complements, which the parser takes for LIKE and GLOB."""
+
 _UNICODE = r"(?P<unicode>(?<![\w$])[uU]&(?='))"
 """The mark of a string with escapes such as `U&'\0061'`: it ends where a plain string would."""
 
@@ -65,6 +68,7 @@ _FORMS: dict[Dialect, str] = {
             _NUL,
             _NUMERIC,
             _FOREIGN,
+            _TILDES,
         )
     ),
     "sqlite": "|".join(
@@ -75,6 +79,7 @@ _FORMS: dict[Dialect, str] = {
             _NUL,
             _NUMERIC,
             _FOREIGN,
+            _TILDES,
         )
     ),
 }

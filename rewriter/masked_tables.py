@@ -162,10 +162,12 @@ def _shape(
             masks, bare = [text.replace("%", "%%") for text in masks], [text.replace("%", "%%") for text in bare]
         name = _QUOTED["`" if binding.dialect == "mysql" else '"']
         # The longest first: one name may begin as another one does.
-        items = "|".join((*sorted(map(re.escape, masks), key=len, reverse=True), f"({name})", *protected.system))
+        longest = sorted(map(re.escape, masks), key=len, reverse=True)
+        items, grouped = ("|".join((*longest, group, *protected.system)) for group in (name, f"({name})"))
         known = binding.memo[key] = _Shape(
+            # Without groups: Python's `re` loses count of them where what repeats them is possessive.
             whole=re.compile(rf"\(SELECT (?:1|(?:{items})(?:, (?:{items}))*+)"),
-            item=re.compile(items),
+            item=re.compile(grouped),
             bare=frozenset((*bare, "")),
             tries=1 + sum(mask.count("(SELECT ") for mask in masks),
         )

@@ -129,12 +129,16 @@ class _MaskedView:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One statement to mask: under which binding, what need not be masked, and what is answered on raw columns."""
+    """One statement to mask: under which binding, what need not be masked, and what is answered on raw columns.
+
+    `is_definition`: it is a view's, and will stand inside another one.
+    """
 
     statement: Statement
     binding: Binding
     revealed: frozenset[ColumnName]
     lookups: Mapping[int, tuple[Lookup, ...]] = field(default_factory=dict)
+    is_definition: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +318,8 @@ def _plan(work: _Work) -> _Plan:
         return _Plan(found, (), frozenset(edits))
     _check_accounted(statement, words)
     names = _mentioned(work, found)
-    is_strange = has_strangers(statement, found, watched)
+    # What stands around a view's text may use more columns than the text does.
+    is_strange = work.is_definition or has_strangers(statement, found, watched)
     targets = tuple(_target(work, scan, names, is_strange=is_strange) for scan in watched)
     changed = [target for target in targets if target.is_replaced]
     settled = [*sensitive, *(target.scan for target in changed)]
@@ -428,7 +433,7 @@ def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnNam
     statement = read_statement(sql, binding.dialect)
     # Without its comments: one to the end of the line would swallow the bracket that comes after.
     statement = replace(statement, sql=statement.text)
-    plan = _plan(_Work(statement, binding, revealed))
+    plan = _plan(_Work(statement, binding, revealed, is_definition=True))
     replaced = {target.scan.start for target in plan.targets if target.is_replaced}
     named = {_full_name(scan, binding) for scan in plan.found if scan.start not in replaced and not scan.is_qualified}
     return _MaskedView(applied(statement.sql, plan.edits | named).strip(), plan.names, plan.masked, plan.revealed)

@@ -89,6 +89,8 @@ CREATE TABLE events (id int, kind text, secret text) PARTITION BY LIST (kind);
 CREATE TABLE events_a PARTITION OF events FOR VALUES IN ('a');
 CREATE TABLE events_b PARTITION OF events FOR VALUES IN ('b');
 INSERT INTO events VALUES (1, 'a', 'first'), (2, 'b', 'second'), (3, 'a', NULL);
+CREATE VIEW event_kinds AS SELECT e.id, e.kind, (SELECT a.kind FROM events_a a WHERE a.id = e.id LIMIT 1) AS other
+  FROM events e;
 CREATE SCHEMA crm;
 CREATE TABLE crm.people (id int PRIMARY KEY, name text, born timestamptz);
 INSERT INTO crm.people VALUES (1, 'Ann', '1980-05-06 07:08:09+02'), (2, 'Bob', NULL);

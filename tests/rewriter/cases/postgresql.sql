@@ -118,3 +118,7 @@ SELECT ARRAY['text', 'int']::regtype[]::text, email FROM customers ORDER BY id;
 SELECT '1.234567'::interval second(2), regtype('int')::text, ssn FROM customers ORDER BY id;
 -- title: scale below zero
 SELECT 1234::numeric(3, -2), phone FROM customers ORDER BY id;
+-- title: star beside the system columns of every row
+SELECT tableoid::regclass::text, ctid IS NULL, * FROM customers ORDER BY id;
+-- title: view over a partition hierarchy and one of its members
+SELECT * FROM event_kinds ORDER BY 1;

@@ -50,3 +50,9 @@ SELECT oid, _ROWID_, t.rowid, handle FROM things t ORDER BY 1;
 SELECT oid, c._rowid_, rowid, code FROM codes c ORDER BY 1;
 -- title: calls without arguments
 SELECT char(), length(sqlite_version(*)), ssn FROM customers ORDER BY id;
+-- title: complements of complements
+SELECT ~~id, ~~~score, ssn FROM customers ORDER BY id;
+-- title: a comma with a condition
+SELECT c.id, c.ssn, o.total FROM customers c, orders o ON o.customer_id = c.id ORDER BY 1, 3;
+-- title: calls with fewer arguments than usual
+SELECT json_remove('[1]'), json_set('[1]'), email FROM customers ORDER BY id;

@@ -1,0 +1,48 @@
+"""Forms of MySQL and MariaDB alone: rules of `rewriter.grammar`."""
+
+from collections.abc import Sequence
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from rewriter.token_runs import is_at, turned, word_at
+
+
+def match_in_brackets(tokens: Sequence[Token]) -> list[Token]:
+    """MariaDB's `MATCH a, b AGAINST ('x')` → `MATCH (a, b) AGAINST ('x')`."""
+    result: list[Token] = []
+    is_open = False
+    for index, token in enumerate(tokens):
+        if is_open and word_at(tokens, index) == "against":
+            result.append(turned(token, TokenType.R_PAREN, ")"))
+            is_open = False
+        result.append(token)
+        if word_at(tokens, index) == "match" and not is_at(tokens, index + 1, TokenType.L_PAREN):
+            result.append(turned(token, TokenType.L_PAREN, "("))
+            is_open = True
+    return result
+
+
+_SELECT_WORDS = frozenset(
+    "straight_join high_priority sql_calc_found_rows sql_no_cache sql_cache sql_small_result sql_big_result"
+    " sql_buffer_result".split()
+)
+
+
+def without_group_order(tokens: Sequence[Token]) -> list[Token]:
+    """MariaDB's `GROUP BY a DESC`, `LIMIT ROWS EXAMINED 5`, and several words after SELECT."""
+    result: list[Token] = []
+    is_grouping = False
+    for index, token in enumerate(tokens):
+        word = word_at(tokens, index)
+        is_grouping = word == "group by" or (
+            is_grouping and word not in ("having", "order by", "limit", "select", "union")
+        )
+        if word == "default" and is_at(tokens, index + 1, TokenType.L_PAREN):
+            result.append(turned(token, TokenType.VAR, "call_default"))
+        elif is_grouping and word in ("asc", "desc"):
+            is_grouping = True
+        elif "examined" in (word, word_at(tokens, index + 1) if word == "rows" else ""):
+            is_grouping = False
+        elif word not in _SELECT_WORDS or not result or word_at(result, len(result) - 1) not in ("select", "distinct"):
+            result.append(token)
+    return result
