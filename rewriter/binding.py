@@ -140,7 +140,7 @@ def bind(policy: Policy, catalog: Catalog, principal: Principal | None = None) -
 def _open_ended(policy: Policy, catalog: Catalog) -> frozenset[tuple[str, str]]:
     """Relations, and what inherits from them, in which a column may come up that the policy masks."""
     tables = {*policy.tables, *(name.table for name, rule in policy.columns.items() if rule.optional)}
-    keys = {relation.key for table in tables if (relation := _relation(table, catalog)) is not None}
+    keys = {relation.key for table in tables if (relation := named_relation(table, catalog)) is not None}
     size = 0
     while size != len(keys):
         size = len(keys)
@@ -154,7 +154,9 @@ _Rules = dict[str, tuple[ColumnName, Mask]]
 
 def _masks_by_relation(policy: Policy, catalog: Catalog, problems: list[Problem]) -> dict[tuple[str, str], _Rules]:
     masks: dict[tuple[str, str], _Rules] = {}
-    relations = {table: _relation(table, catalog) for table in {*policy.tables, *(c.table for c in policy.columns)}}
+    relations = {
+        table: named_relation(table, catalog) for table in {*policy.tables, *(c.table for c in policy.columns)}
+    }
     for table, closed in policy.tables.items():
         relation = relations[table]
         if relation is None:
@@ -180,7 +182,7 @@ def _masks_by_relation(policy: Policy, catalog: Catalog, problems: list[Problem]
     return masks
 
 
-def _relation(table: TableName, catalog: Catalog) -> Relation | None:
+def named_relation(table: TableName, catalog: Catalog) -> Relation | None:
     """The relation that the policy means: spelled exactly so, else the only one that differs in letter case alone."""
     schemas = (table.schema,) if table.schema else (catalog.default_schema, *catalog.search_path)
     for schema in schemas:

@@ -30,6 +30,7 @@ from rewriter.narrowing import Rows, narrowed
 from rewriter.output_names import output_name_edits
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.qualifiers import named_apart, qualifier_edits
+from rewriter.reserved import is_keyword
 from rewriter.scans import Scan, scans
 from rewriter.schema import Catalog, Relation, RelationKind
 from rewriter.settings import setting_edits
@@ -380,8 +381,10 @@ _DATA_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.
 
 def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
     """Every mention of a sensitive relation's name is one that the parser placed in its tree."""
-    for token in [token for token, word in zip(statement.tokens, statement.words, strict=True) if word in words]:
-        if token.start not in statement.placed and statement.is_word(token):
+    for index in [index for index, word in enumerate(statement.words) if word in words]:
+        token = statement.tokens[index]
+        is_unplaced = token.start not in statement.placed and statement.is_word(token)
+        if is_unplaced and not is_keyword(statement, index):
             raise StatementRefused(
                 Reason.CONSTRUCT, f"The role of the name {token.text} in the statement is not clear."
             )

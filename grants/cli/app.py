@@ -11,6 +11,7 @@ from grants.cli.decisions import approve, deny, revoke
 from grants.cli.demo import demo
 from grants.cli.exits import MEANINGS
 from grants.cli.keys import keygen, schema
+from grants.cli.proving import prove
 from grants.cli.requests import grants, request, requests
 from grants.cli.statements import explain
 
@@ -49,7 +50,7 @@ def unmask(
 for command in (request, requests, approve, deny, revoke, grants):
     app.command()(command)
 app.add_typer(audit_app, name="audit")
-for command in (explain, check, keygen, schema, demo):
+for command in (explain, check, prove, keygen, schema, demo):
     app.command()(command)
 
 

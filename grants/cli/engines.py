@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
@@ -43,26 +44,57 @@ def _url(settings: Settings) -> URL:
     return url
 
 
+_READ_ONLY = {
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "sqlite": "PRAGMA query_only = ON",
+}
+
+
 @contextmanager
-def opened(settings: Settings) -> Iterator[Engine]:
-    """The database, without a hook.
+def opened(settings: Settings, *, is_read_only: bool = False) -> Iterator[Engine]:
+    """The database, without a hook; `is_read_only`: its sessions refuse to write.
 
     Raises:
         CommandError: the URL is missing or wrong, or leads to nothing that could be opened.
     """
     url = _url(settings)
     try:
-        engine = create_engine(url, poolclass=NullPool)
+        is_closed = is_read_only and url.get_backend_name() == "duckdb"
+        engine = create_engine(url, poolclass=NullPool, connect_args={"read_only": True} if is_closed else {})
     except NoSuchModuleError as exc:
         raise CommandError(ExitCode.USAGE, f"no driver is known for {url.drivername}: is the URL right?") from exc
     except ModuleNotFoundError as exc:
         extra = _EXTRAS.get(url.get_driver_name())
         advice = f": pip install 'unmask[{extra}]'" if extra else ""
         raise CommandError(ExitCode.UNREACHABLE, f"the driver {exc.name} is not installed{advice}") from exc
+    statement = _READ_ONLY.get(dialect_of(engine)) if is_read_only else None
+    if statement is not None:
+        event.listen(engine, "connect", lambda connection, _record: _told(connection, statement))
     try:
         yield engine
     finally:
         engine.dispose()
+
+
+def _told(connection: Any, statement: str) -> None:  # noqa: ANN401 -- the driver's
+    cursor = connection.cursor()
+    cursor.execute(statement)
+    cursor.close()
+    connection.commit()
+
+
+def dialect_of(engine: Engine) -> Dialect:
+    """The SQL that the database speaks.
+
+    Raises:
+        CommandError: its kind is not supported.
+    """
+    dialect = _DIALECTS.get(engine.dialect.name)
+    if dialect is None:
+        known = ", ".join(_DIALECTS)
+        raise CommandError(ExitCode.USAGE, f"{engine.dialect.name} is not supported: expected one of {known}")
+    return dialect
 
 
 @contextmanager
@@ -79,9 +111,6 @@ def live_catalog(settings: Settings) -> Catalog:
         CommandError: its kind is not supported.
     """
     with opened(settings) as engine:
-        dialect = _DIALECTS.get(engine.dialect.name)
-        if dialect is None:
-            known = ", ".join(_DIALECTS)
-            raise CommandError(ExitCode.USAGE, f"{engine.dialect.name} is not supported: expected one of {known}")
+        dialect = dialect_of(engine)
         with engine.connect() as connection:
             return load_catalog(connection.connection.cursor(), dialect)

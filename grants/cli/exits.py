@@ -34,7 +34,7 @@ MEANINGS = {
     ExitCode.USAGE: "the command line is wrong",
     ExitCode.POLICY: "the policy is missing or invalid, or does not fit the database",
     ExitCode.UNREACHABLE: "Redis or the database does not answer or cannot do it, or a step could not be recorded",
-    ExitCode.PROBLEMS: "`check` or `audit verify` found problems",
+    ExitCode.PROBLEMS: "`check` or `audit verify` found problems, or `prove` a leak or a difference",
     ExitCode.UNKNOWN: "no request has that id, or several begin with it",
 }
 

@@ -22,6 +22,7 @@ from masking.types import Dialect
 from rewriter.binding import Binding, bind
 from rewriter.catalog import load_catalog
 from rewriter.narrowing import Rows, narrowed
+from rewriter.proof.policies import masking_updates
 
 POLICY = """
 columns:
@@ -235,16 +236,26 @@ def replica(
         for connection in (raw, copy, twin):
             _fill(connection, dialect, is_twin=connection is twin)
         bindings = [_bound(connection, dialect) for connection in (raw, copy, twin)]
-        for protected in narrowed(bindings[1], granted(bindings[1])).protected.values():
-            masks = [f"{c.sql} = {c.mask}" for c in protected.columns if c.mask is not None]
-            copy.cursor().execute(f"UPDATE {protected.sql} SET {', '.join(masks)}")
+        for update in masking_updates(narrowed(bindings[1], granted(bindings[1]))):
+            copy.cursor().execute(update)
         both = Replica(dialect, raw, copy, twin, bindings[0], bindings[2])
         _check_twin(both)
         yield both
 
 
+def policy_text(dialect: Dialect) -> str:
+    """The policy of an engine's database."""
+    return POLICY + _OWN_POLICY[dialect]
+
+
+def schema_statements(dialect: Dialect) -> tuple[str, ...]:
+    """What makes an engine's tables and views, without their rows."""
+    statements = (sql.strip() for sql in (_TABLES + _OWN_TABLES[dialect]).split(";\n"))
+    return tuple(sql for sql in statements if sql.startswith("CREATE"))
+
+
 def _bound(connection: Any, dialect: Dialect) -> Binding:
-    return bind(Policy.parse(POLICY + _OWN_POLICY[dialect]), load_catalog(connection.cursor(), dialect))
+    return bind(Policy.parse(policy_text(dialect)), load_catalog(connection.cursor(), dialect))
 
 
 def _check_twin(both: Replica) -> None:
