@@ -31,9 +31,9 @@ class BoundColumn:
     """One column of a protected relation.
 
     `word`: its name in lower case, as `Mentions` compares names. `sql`: its quoted name. `name`: how the policy calls
-    it, and `mask`: its masked expression; both None for a column that is not sensitive. `generation`: the expression of
-    a generated column that reads a masked one, else None. `is_partly_shown`: the mask lets some rows through.
-    `is_lookup`: a row may be found by its exact value.
+    it, `mask`: its masked expression, and `form`: what that spells; None for a column that is not sensitive.
+    `generation`: the expression of a generated column that reads a masked one, else None. `is_partly_shown`: the mask
+    lets some rows through. `is_lookup`: a row may be found by its exact value.
     """
 
     word: str
@@ -43,6 +43,7 @@ class BoundColumn:
     generation: str | None = None
     is_partly_shown: bool = False
     is_lookup: bool = False
+    form: Mask | None = None
 
     @property
     def projection(self) -> str:
@@ -302,7 +303,7 @@ def _bound_columns(relation: Relation, rules: _Rules, target: _Target) -> Iterat
         except PolicyError as error:
             problems.extend(Problem(message=f"{name}: {p.message}", hint=p.hint) for p in error.problems)
             text = "NULL"
-        yield BoundColumn(column.name.lower(), sql, name, text, is_lookup=name in target.lookups)
+        yield BoundColumn(column.name.lower(), sql, name, text, is_lookup=name in target.lookups, form=mask)
 
 
 def _generation(column: Column, rules: _Rules, target: _Target) -> str | None:

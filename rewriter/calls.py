@@ -16,9 +16,9 @@ from rewriter.statement import Statement
 
 _KEYWORDS = frozenset(
     """
-    all and any apply array as asof at between both bucket by case check collate cross cube current distinct div
-    do else end escape except exclude exists fetch filter first following for force from full glob group
-    grouping having if ignore ilike in index inner intersect interval into is isnull join key keep last lateral
+    all and any apply array as asof at between both bucket by case check collate conflict cross cube current
+    distinct div do else end escape except exclude exists fetch filter first following for force from full glob group
+    grouping having if ignore ilike in index inner insert intersect interval into is isnull join key keep last lateral
     leading left like limit list lookup map matched materialized merge minus mod natural next no not notnull
     nulls of offset on only operator option or order outer over overlay partition percent placing preceding
     qualify quantify range recursive regexp repeatable reserve returning rename right rlike rollup row rows

@@ -108,7 +108,7 @@ class Installed:
                 self._wrap(name, _internal(getattr(dialect, name)))
         if hasattr(dialect, "_deliver_insertmanyvalues_batches"):
             deliver = dialect._deliver_insertmanyvalues_batches  # noqa: SLF001 -- without it, batches are read whole
-            self._wrap("_deliver_insertmanyvalues_batches", _batches(deliver))
+            self._wrap("_deliver_insertmanyvalues_batches", _batches(deliver, self.hook, dialect.paramstyle))
         connect, hook = dialect.connect, self.hook
 
         def connect_guarded(*arguments: Any, **keywords: Any) -> Any:
@@ -162,12 +162,15 @@ def _internal(method: Callable[..., Any]) -> Callable[..., Any]:
     return internal
 
 
-def _batches(deliver: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """Batches of an INSERT that say of which template they are made: judging that is enough."""
+def _batches(deliver: Callable[..., Iterator[Any]], hook: Hook, paramstyle: str) -> Callable[..., Iterator[Any]]:
+    """Batches of an INSERT that are made of its rewritten template, and say so: judging the template is enough."""
+    is_formatted = paramstyle in ("format", "pyformat")
 
     def delivered(connection: Any, cursor: Any, statement: Any, *rest: Any) -> Iterator[Any]:
-        for batch in deliver(connection, cursor, statement, *rest):
-            yield batch._replace(replaced_statement=Batch.of(batch.replaced_statement, statement))
+        context = rest[-1]
+        text = hook.template(cursor.connection, statement, context.execution_options, is_formatted=is_formatted)
+        for batch in deliver(connection, cursor, text, *rest):
+            yield batch._replace(replaced_statement=Batch.of(batch.replaced_statement, statement, text))
 
     return delivered
 

@@ -99,6 +99,19 @@ class Hook:
                 return prepared.sql
         return self._pass(_Ask(_plain(text), connection, who, is_formatted))
 
+    def template(self, connection: Any, text: str, options: Mapping[str, object] | None, *, is_formatted: bool) -> str:
+        """What becomes of an INSERT of which many are about to be composed. Nothing runs, nothing is recorded."""
+        who = self.principals.current(options)
+        if not self._is_active or _INTERNAL.get() or who.is_trusted:
+            return text
+        view = self.schemas.known(connection) or self._load(connection)
+        _, lane = self._access(who, is_formatted)
+        try:
+            return str.__str__(self._prepared(_Ask(text, connection, who, is_formatted), view, lane).sql)
+        except StatementRefused as refusal:
+            self._reporter.refused(who.principal, refusal)
+            raise
+
     def guard(self, connection: Any) -> Any:
         """A new connection of the driver, guarded, its session prepared for the policy's masks."""
         guarded = self.driver.adopt(connection, self)
@@ -224,15 +237,20 @@ class Hook:
                 return free
             view = self._load(ask.connection)
         access, lane = self._access(ask.who, ask.is_formatted)
-        if type(ask.text) is Batch and self._prepared(replace(ask, text=ask.text.template), view, lane).is_inert:
-            return Safe.of(ask.text)
+        batch = ask.text if type(ask.text) is Batch else None
+        if batch is not None:
+            ask = replace(ask, text=batch.template)
+        after: Aftermath | None = None
         while (prepared := self._prepared(ask, view, lane)).rewritten.revealed:
             record = self._reporter.revealed(ask.who, access, prepared.rewritten, database=view.catalog.database)
             if isinstance(record, str):
-                return Safe.of(prepared.sql, Aftermath(is_sensitive=True, is_rewritten=True, record=record))
+                after = Aftermath(is_sensitive=True, is_rewritten=True, record=record)
+                break
             access = record
             lane = self._lane(allowance(access), ask.who, is_formatted=ask.is_formatted)
-        return prepared.sql
+        if batch is not None:
+            return _composed(batch, prepared, after or prepared.sql.aftermath)
+        return prepared.sql if after is None else Safe.of(prepared.sql, after)
 
     def _free_of_tables(self, ask: _Ask) -> Safe | None:
         """Transaction control and settings need no schema: reading it first would start a transaction too early."""
@@ -336,6 +354,14 @@ def _plain(text: Any) -> str:
     if not isinstance(text, str):
         raise TypeError(f"a hooked engine takes SQL as str, not {type(text).__name__}")
     return text if type(text) in (str, Batch) else str.__str__(text)
+
+
+def _composed(batch: Batch, prepared: Prepared, after: Aftermath | None) -> Safe:
+    """The text of a batch, as what became of its template lets it run."""
+    if prepared.sql != batch.rewritten:
+        # Fail closed: rows are being written, and what they may show has changed meanwhile.
+        raise StatementRefused(Reason.WRITE, "What may be seen has changed since these rows were sent: try again.")
+    return Safe.of(batch, after)
 
 
 def _aftermath(rewritten: Rewritten) -> Aftermath:

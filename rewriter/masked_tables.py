@@ -33,12 +33,13 @@ _RELATIONS = {
 class SetAside:
     """A produced text without its masked tables.
 
-    `read`: as the engine's lexer reads it. `places`: where the stand-ins begin.
+    `read`: as the engine's lexer reads it. `places`: where the stand-ins begin. `texts`: what stood there.
     """
 
     read: Parseable
     sql: str
     places: tuple[int, ...]
+    texts: tuple[str, ...]
     is_percent_doubled: bool
 
 
@@ -60,7 +61,8 @@ def set_aside(sql: str, binding: Binding, revealed: frozenset[ColumnName], *, is
         check_quotes_closed(read.text, read.quoted, binding.dialect)
         quoted_one = _first_outside_code(read, places)
         if quoted_one is None:
-            return SetAside(read, text, tuple(places), is_percent_doubled)
+            texts = tuple(sql[start:end] for start, end in tables)
+            return SetAside(read, text, tuple(places), texts, is_percent_doubled)
         del tables[quoted_one]
     raise LeakError("the text of a masked table stands in many literals")
 

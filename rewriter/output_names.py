@@ -35,7 +35,7 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iter
     named = {end_position(alias.args["alias"]) for alias in statement.nodes(exp.Alias) if alias.args.get("alias")}
     respelled = {} if statement.dialect == "duckdb" else dict(_respelled(statement, scanned))
     for item in select_items(statement):
-        start, end = statement.tokens[item.first].start, statement.tokens[item.last].end + 1
+        start, end = statement.tokens[item.first].start, statement.end_of(statement.tokens[item.last])
         if end in named or statement.tokens[item.last].token_type == TokenType.STAR:
             continue
         if _is_column(statement, item):
@@ -48,7 +48,7 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iter
 
 def _alias(statement: Statement, item: SelectItem) -> Iterator[Edit]:
     """The name that an item would have had."""
-    start, end = statement.tokens[item.first].start, statement.tokens[item.last].end + 1
+    start, end = statement.tokens[item.first].start, statement.end_of(statement.tokens[item.last])
     name = printed(statement.sql[start:end]) if statement.dialect == "duckdb" else _text(statement, item)
     is_mysql = statement.dialect == "mysql"
     if name is None or (is_mysql and len(name) > _LONGEST and _is_in_expression(statement, start)):

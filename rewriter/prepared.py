@@ -42,16 +42,18 @@ class Safe(str):
 
 
 class Batch(str):
-    """An INSERT of many rows that SQLAlchemy composed of `template`, the same INSERT of one row."""
+    """An INSERT of many rows that SQLAlchemy composed of `rewritten`, which is what became of `template`."""
 
-    __slots__ = ("template",)
+    __slots__ = ("rewritten", "template")
     template: str
+    rewritten: str
 
     @classmethod
-    def of(cls, text: str, template: str) -> Self:
+    def of(cls, text: str, template: str, rewritten: str) -> Self:
         """`text`, marked; any edit gives a plain `str` again."""
         batch = cls(text)
         batch.template = template
+        batch.rewritten = rewritten
         return batch
 
 
@@ -67,8 +69,3 @@ class Prepared:
         """What `rewritten` says, ready for the driver."""
         safe = Safe.of(rewritten.sql, None if aftermath == Aftermath() else aftermath)
         return cls(safe, replace(rewritten, sql=safe))  # one copy of the text, not two
-
-    @property
-    def is_inert(self) -> bool:
-        """Whether the text stays as it is, has no aftermath, and reads nothing sensitive."""
-        return self.sql.aftermath is None and self.rewritten.is_unchanged

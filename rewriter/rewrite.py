@@ -50,6 +50,8 @@ from rewriter.views import (
     within,
 )
 from rewriter.whole_rows import whole_row_edits
+from rewriter.write_plan import NO_WRITES, Reads, WritePlan, check_target, write_plan
+from rewriter.writes import WRITES, writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,14 +153,21 @@ class _Plan:
     edits: frozenset[Edit]
     names: Mentions = field(default_factory=Mentions)
     has_strangers: bool = False
+    written: tuple[Scan, ...] = ()
+    writes: WritePlan = NO_WRITES
 
     @property
     def masked(self) -> frozenset[ColumnName]:
-        return frozenset().union(*(target.masked for target in self.targets))
+        return self.writes.masked.union(*(target.masked for target in self.targets))
 
     @property
     def revealed(self) -> frozenset[ColumnName]:
-        return frozenset().union(*(target.revealed for target in self.targets))
+        return self.writes.revealed.union(*(target.revealed for target in self.targets))
+
+    @property
+    def scanned(self) -> tuple[Scan, ...]:
+        """The scans that matter: of relations with sensitive columns, or of what may come to have them."""
+        return (*(target.scan for target in self.targets), *self.written)
 
 
 def rewrite(  # noqa: PLR0913 -- the public function of the core: each argument is named at the call
@@ -269,8 +278,8 @@ def _explained(statement: Statement, terms: _Inner, result: Rewritten) -> Rewrit
 def _masked(work: _Work, result: Rewritten) -> Rewritten:
     _check_statement(work.statement)
     plan = _outermost_plan(work)
-    if plan.targets:
-        scanned = {".".join(t.scan.relation.key) for t in plan.targets if _is_sensitive(t.scan, work.binding)}
+    if plan.scanned:
+        scanned = {".".join(scan.relation.key) for scan in plan.scanned if _is_sensitive(scan, work.binding)}
         result = replace(
             result,
             masked=plan.masked,
@@ -280,11 +289,13 @@ def _masked(work: _Work, result: Rewritten) -> Rewritten:
         )
     if plan.edits:
         result = replace(result, sql=applied(work.statement.sql, plan.edits))
-    if plan.targets or plan.edits:
+    if plan.scanned or plan.edits:
+        is_write = result.kind is StatementKind.WRITE
         verify(
             without_lookups(result.sql, work.binding, is_percent_doubled=work.statement.is_percent_doubled),
             work.binding,
-            revealed=work.revealed,
+            revealed=frozenset() if is_write else work.revealed,
+            returned=work.revealed if is_write else frozenset(),
             is_percent_doubled=work.statement.is_percent_doubled,
         )
     return result
@@ -309,40 +320,51 @@ def _plan(work: _Work) -> _Plan:
     found = scans(statement, binding.resolver)
     for scan in found:
         check_definition(scan.relation, binding)
-    sensitive = [scan for scan in found if _is_sensitive(scan, binding)]
-    if sensitive and statement.kind is StatementKind.WRITE:
-        raise StatementRefused(Reason.WRITE, "Writes may not touch tables with sensitive columns.")
+    written = writes(statement, found) if statement.kind is StatementKind.WRITE else ()
+    in_place = {scan.start for write in written for scan in write.targets}
+    touched = tuple(scan for scan in found if scan.start in in_place and _is_sensitive(scan, binding))
+    sensitive = [scan for scan in found if scan.start not in in_place and _is_sensitive(scan, binding)]
     words = sensitive_words(binding)
-    watched = [scan for scan in found if scan in sensitive or _is_watched(scan, work)]
+    watched = [s for s in found if s in sensitive or (s.start not in in_place and _is_watched(s, work))]
     edits = set(setting_edits(statement, binding))
-    if not watched and words.isdisjoint(statement.words):
+    if not watched and not touched and words.isdisjoint(statement.words):
         return _Plan(found, (), frozenset(edits))
     _check_accounted(statement, words)
+    for scan in touched:
+        check_target(scan)
+    shown, work = work.revealed, work if not written else replace(work, revealed=frozenset())
     names = _mentioned(work, found)
     # What stands around a view's text may use more columns than the text does.
     is_strange = work.is_definition or has_strangers(statement, found, watched)
     targets = tuple(_target(work, scan, names, is_strange=is_strange) for scan in watched)
     changed = [target for target in targets if target.is_replaced]
-    settled = [*sensitive, *(target.scan for target in changed)]
-    apart = named_apart(statement, [target.scan for target in changed], found)
-    changed = [replace(target, scan=apart.get(target.scan.start, target.scan)) for target in changed]
-    edits.update(_edits(statement, changed))
-    edits.update(edit for t in changed for lookup in work.lookups.get(t.scan.start, ()) for edit in lookup.edits)
-    beside = {t.scan: t.columns for t in changed if t.columns is not None and t.columns.extra}
-    edits.update(star_edits(statement, beside, names))
-    edits.update(qualifier_edits(statement, [target.scan for target in changed], found, apart=apart))
-    edits.update(whole_row_edits(statement, [target.scan for target in changed]))
+    settled = [*sensitive, *(target.scan for target in changed), *(s for s in found if s.start in in_place)]
+    edits.update(_read_edits(work, changed, found, names=names))
     edits.update(shadowing_edits(statement, words, binding.resolver))
     edits.update(_full_name(scan, binding) for scan in found if _is_namesake(scan, words, settled))
+    plan = write_plan(statement, binding, Reads(written, found, [target.scan for target in changed], shown))
+    edits.update(plan.edits)
     edits.update(output_name_edits(statement, tuple(edits), [target.scan for target in changed]))
-    return _Plan(found, targets, frozenset(edits), names, is_strange)
+    return _Plan(found, targets, frozenset(edits), names, is_strange, touched, plan)
+
+
+def _read_edits(work: _Work, changed: list[_Target], found: tuple[Scan, ...], *, names: Mentions) -> Iterator[Edit]:
+    """The derived tables in place of what is read, and what follows from them elsewhere in the text."""
+    statement = work.statement
+    apart = named_apart(statement, [target.scan for target in changed], found)
+    changed = [replace(target, scan=apart.get(target.scan.start, target.scan)) for target in changed]
+    yield from _edits(statement, changed)
+    yield from (edit for t in changed for lookup in work.lookups.get(t.scan.start, ()) for edit in lookup.edits)
+    beside = {t.scan: t.columns for t in changed if t.columns is not None and t.columns.extra}
+    yield from star_edits(statement, beside, names)
+    yield from qualifier_edits(statement, [target.scan for target in changed], found, apart=apart)
+    yield from whole_row_edits(statement, [target.scan for target in changed])
 
 
 def _is_watched(scan: Scan, work: _Work) -> bool:
     """Whether a scan of nothing sensitive may come to read something that is, by a change of the schema."""
-    is_target = work.statement.kind is StatementKind.WRITE and scan.node.find_ancestor(exp.Select) is None
     is_view = is_expanded(scan.relation) and not table_clauses(work.statement, scan).lock
-    return not is_target and (scan.relation.key in work.binding.listed or is_view)
+    return scan.relation.key in work.binding.listed or is_view
 
 
 def _mentioned(work: _Work, found: tuple[Scan, ...]) -> Mentions:
@@ -369,14 +391,15 @@ def _is_sensitive(scan: Scan, binding: Binding) -> bool:
 def _check_statement(statement: Statement) -> None:
     """Constructs that write from a SELECT."""
     assert statement.tree is not None
-    if statement.kind is StatementKind.SELECT and statement.nodes(exp.Into, *_DATA_CHANGES):
+    changes = (*_DATA_CHANGES, *(WRITES if statement.kind is StatementKind.SELECT else ()))
+    if statement.nodes(*changes):
         raise StatementRefused(Reason.STATEMENT_KIND, "A SELECT may not create, fill or change tables or files.")
     if statement.dialect == "mysql" and isinstance(statement.tree, exp.Describe):
         # There it is EXPLAIN, which reads rows found by a key beforehand and prints their cells.
         raise StatementRefused(Reason.STATEMENT_KIND, "DESCRIBE a table, EXPLAIN a query.")
 
 
-_DATA_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Command)
+_DATA_CHANGES = (exp.Into, exp.Create, exp.Drop, exp.Command)
 
 
 def _check_accounted(statement: Statement, words: frozenset[str]) -> None:

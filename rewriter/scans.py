@@ -78,6 +78,8 @@ def _table_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
         name = table.this
         if isinstance(table.parent, exp.Lock) or table.arg_key == "indexed" or not isinstance(name, exp.Identifier):
             continue
+        if statement.dialect == "mysql" and _is_reference(table):
+            continue
         start = position(name)
         if statement.text[start] == "'":
             raise StatementRefused(Reason.CONSTRUCT, "Name a table; files cannot be read.")
@@ -89,6 +91,21 @@ def _table_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
         relation = _resolved(parts, statement, resolver)
         if relation is not None:
             yield _scan(table, names, relation, statement=statement)
+
+
+def _is_reference(table: exp.Expr) -> bool:
+    """Whether a name says which of the tables listed elsewhere lose rows: MySQL's `DELETE c FROM`, `FROM c USING`."""
+    delete = table.parent
+    if not isinstance(delete, exp.Delete):
+        return False
+    using = delete.args.get("using")
+    if table.arg_key == "tables":
+        return True
+    if table.arg_key != "this" or not isinstance(using, list):
+        return False
+    return any(
+        other.alias_or_name.lower() == table.name.lower() for item in using for other in item.find_all(exp.Table)
+    )
 
 
 def _resolved(parts: tuple[Part, ...], statement: Statement, resolver: Resolver) -> Relation | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlglot.tokenizer_core import TokenType
 
+from rewriter.kinds import StatementKind
 from rewriter.statement import Statement
 
 _ENDS = frozenset("from where group having order limit union intersect except into".split())
@@ -58,7 +59,7 @@ def _after(statement: Statement, index: int, level: int) -> int:
     """What holds behind a token that is no bracket."""
     token = statement.tokens[index]
     word = "" if token.start in statement.quoted else token.text.lower().split(" ")[0]
-    if word == "select":
+    if word == "select" or (word == "returning" and statement.kind is StatementKind.WRITE):
         return _EXPECTED
     if level == _OUTSIDE or (level == _EXPECTED and word in _MODIFIERS):
         return level

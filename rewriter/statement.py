@@ -23,6 +23,7 @@ from masking.types import Dialect
 from rewriter.errors import Reason, StatementRefused
 from rewriter.grammar import simplified
 from rewriter.kinds import StatementKind, simple_kind, unknown_kind
+from rewriter.lexical_forms import PATTERNS
 from rewriter.placeholders import check_quotes_closed, parseable
 
 MAX_DEPTH = 400
@@ -122,6 +123,14 @@ class Statement:
         """Generated SQL as it must stand in this text: the driver turns `%%` back into `%`."""
         return generated.replace("%", "%%") if self.is_percent_doubled else generated
 
+    def end_of(self, token: Token) -> int:
+        """The place after a token in the text: of a placeholder, the parser sees the first character alone."""
+        if token.token_type == TokenType.PLACEHOLDER:
+            found = PATTERNS[self.dialect, self.is_percent_doubled, False].match(self.sql, token.start)
+            if found is not None and found.lastgroup in ("placeholder", "percent"):
+                return found.end()
+        return token.end + 1
+
     def is_word(self, token: Token) -> bool:
         """Whether a token is a word or quoted identifier, rather than a literal or a sign."""
         first = self.text[token.start]
@@ -208,11 +217,17 @@ def _parsed(text: str, tokens: tuple[Token, ...], dialect: Dialect) -> tuple[Sta
     if len(trees) != 1 or trees[0] is None:
         raise StatementRefused(Reason.SEVERAL_STATEMENTS, "Send one statement at a time, and not an empty one.")
     tree = trees[0]
-    if isinstance(tree, _READS):
+    if isinstance(tree, _READS) and not _is_writing(tree):
         return StatementKind.SELECT, tree
-    if isinstance(tree, _WRITES):
+    if isinstance(tree, (*_WRITES, exp.Query)):
         return StatementKind.WRITE, tree
     raise unknown_kind()
+
+
+def _is_writing(tree: exp.Expr) -> bool:
+    """Whether a query has common table expressions that change data, as PostgreSQL lets it at its outermost level."""
+    with_ = tree.args.get("with_")
+    return with_ is not None and any(isinstance(cte.this, _WRITES) for cte in with_.expressions)
 
 
 def _trees(text: str, tokens: tuple[Token, ...], dialect: Dialect) -> list[exp.Expr | None]:

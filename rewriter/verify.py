@@ -7,7 +7,7 @@ can reach a masked column of it.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token
@@ -15,9 +15,11 @@ from sqlglot.tokenizer_core import Token
 from masking.names import ColumnName
 from rewriter.binding import Binding, Protected
 from rewriter.errors import LeakError
+from rewriter.kinds import StatementKind
 from rewriter.masked_tables import STAND_IN, SetAside, masked_words, set_aside
 from rewriter.statement import Statement, read_statement
 from rewriter.token_check import IMPLICIT, SYSTEM_WORDS, by_word, is_behind_masks, is_harmless_star
+from rewriter.verify_writes import harmless
 
 _TABLE_STATEMENT = re.compile(r"\btable\s+(?:only\s+)?\Z", re.IGNORECASE)
 _FAR = 200
@@ -55,19 +57,28 @@ def verify(
     binding: Binding,
     *,
     revealed: frozenset[ColumnName] = frozenset(),
+    returned: frozenset[ColumnName] = frozenset(),
     is_percent_doubled: bool = False,
 ) -> None:
     """Nothing, when no sensitive column outside `revealed` can be read raw by `sql`.
+
+    `returned`: what the statement's own RETURNING may show besides.
 
     Raises:
         LeakError: a scan of a sensitive relation is not behind its masks.
     """
     aside = set_aside(sql, binding, revealed, is_percent_doubled=is_percent_doubled)
     if not is_behind_masks(aside, binding, revealed):
-        check_parsed(aside, binding, revealed)
+        check_parsed(aside, binding, revealed, returned=returned)
 
 
-def check_parsed(aside: SetAside, binding: Binding, revealed: frozenset[ColumnName]) -> None:
+def check_parsed(
+    aside: SetAside,
+    binding: Binding,
+    revealed: frozenset[ColumnName],
+    *,
+    returned: frozenset[ColumnName] = frozenset(),
+) -> None:
     """Every scan of a sensitive relation that was not set aside is known to be harmless.
 
     Raises:
@@ -77,15 +88,21 @@ def check_parsed(aside: SetAside, binding: Binding, revealed: frozenset[ColumnNa
     tables = list(statement.nodes(exp.Table))
     _check_stand_ins(tables, {place + STAND_IN.rindex(" ") + 1 for place in aside.places})
     raw: list[_Raw] = []
+    written: list[tuple[exp.Expr, Protected]] = []
     for table in tables:
         meant = list(_meant(table, binding))
         columns = SYSTEM_WORDS.union(column.word for protected in meant for column in protected.columns)
         for protected in meant:
             if masked_words(protected, revealed):
                 _check_names(statement, table, protected)
+                written.append((table, protected))
                 raw.append(_Raw(protected, (table.alias or table.name).lower(), columns))
     if raw:
-        _check_raw(raw, _outside(statement, tables), revealed)
+        outside = _outside(statement, tables)
+        if statement.kind is StatementKind.WRITE:
+            passed = harmless(statement, binding, raw=written, texts=aside.texts, returned=returned)
+            outside = replace(outside, sources=outside.sources | {"excluded"}, places=outside.places | passed)
+        _check_raw(raw, outside, revealed)
     _check_operands(statement, binding)
 
 

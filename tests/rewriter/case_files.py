@@ -12,7 +12,7 @@ ENGINES: dict[Dialect, str] = {"postgresql": "postgres_url", "mysql": "mariadb_u
 _CASES = Path(__file__).parent / "cases"
 
 
-def _cases(name: str) -> list[tuple[str, str]]:
+def cases(name: str) -> list[tuple[str, str]]:
     """`-- title: t` and the statement below it, up to `;` at a line's end."""
     text = (_CASES / f"{name}.sql").read_text(encoding="utf-8")
     return re.findall(r"-- title: ([^\n]+)\n(.*?);\n", text, re.DOTALL)
@@ -20,5 +20,5 @@ def _cases(name: str) -> list[tuple[str, str]]:
 
 def statements(dialect: Dialect) -> Iterator[tuple[str, str]]:
     """Title and text of those that `dialect` reads."""
-    yield from _cases("common")
-    yield from _cases(dialect)
+    yield from cases("common")
+    yield from cases(dialect)

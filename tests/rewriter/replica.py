@@ -294,6 +294,7 @@ def _connected(dialect: Dialect, url: str, name: str) -> Iterator[Any]:
                     password=address.password or "",
                     unix_socket=address.query.get("unix_socket"),
                     autocommit=True,
+                    client_flag=pymysql.constants.CLIENT.FOUND_ROWS,  # as SQLAlchemy sets it
                 )
             ) as connection:
                 cursor = connection.cursor()

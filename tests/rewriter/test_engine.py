@@ -449,7 +449,7 @@ def test_batches_are_judged_by_their_template(shop: Shop) -> None:
 
         @event.listens_for(connection, "before_cursor_execute", retval=True)
         def edit(_c: Any, _cur: Any, statement: str, parameters: Any, _ctx: Any, _many: Any) -> tuple[str, Any]:
-            return f"{statement}, (SELECT email FROM customers WHERE id = 1)", parameters
+            return f"{statement}, (SELECT pg_sleep(email) FROM customers WHERE id = 1)", parameters
 
         with pytest.raises(StatementRefused):
             connection.execute(insert(ORDERS).returning(ORDERS.c.id), rows)

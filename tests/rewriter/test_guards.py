@@ -271,7 +271,7 @@ def test_pymysql_batches_and_closed_ways(opened: Opened) -> None:
         cursor.execute("SELECT COUNT(*) FROM orders")
         assert cursor.fetchall() == ((4,),)
         with pytest.raises(StatementRefused):
-            cursor.executemany("INSERT INTO orders SELECT 92, %s, email FROM customers", [(1,)])
+            cursor.executemany("INSERT INTO orders SELECT 92, %s, sleep(email) FROM customers", [(1,)])
         refused(lambda: cursor.callproc("anything"))
         refused(lambda: raw.select_db("mysql"))
         refused(lambda: raw.set_character_set("gbk"))

@@ -21,15 +21,45 @@ SET search_path = crm;
 -- reason: STATEMENT_KIND
 SET standard_conforming_strings = off;
 -- reason: STATEMENT_KIND
-WITH gone AS (DELETE FROM orders RETURNING id) SELECT id FROM gone;
+SELECT id FROM (WITH gone AS (DELETE FROM orders RETURNING id) SELECT id FROM gone) AS g;
 -- reason: STATEMENT_KIND
 CALL leak();
 -- reason: WRITE
-UPDATE customers SET name = 'x';
+UPDATE customers SET ssn = upper(ssn);
 -- reason: WRITE
-INSERT INTO orders (note) SELECT ssn FROM customers;
+UPDATE customers SET ssn = name || ssn;
 -- reason: WRITE
-DELETE FROM orders USING customers c WHERE c.id = customer_id AND c.ssn LIKE '1%';
+UPDATE customers SET ssn = (SELECT max(c.ssn) FROM customers c);
+-- reason: WRITE
+UPDATE customers SET ssn = c.ssn FROM customers c WHERE c.id = customers.id + 1;
+-- reason: WRITE
+UPDATE customers SET ssn = c.s FROM (SELECT id, ssn AS s FROM customers) c WHERE c.id = customers.id + 1;
+-- reason: WRITE
+UPDATE customers SET ssn = c.s FROM (SELECT id, c::text AS s FROM customers c) c WHERE c.id = customers.id + 1;
+-- reason: WRITE
+UPDATE customers SET ssn = customers::text;
+-- reason: WRITE
+UPDATE customers SET (ssn, name) = (SELECT c.ssn, c.name FROM customers c WHERE c.id = 2);
+-- reason: WRITE
+UPDATE customers SET (ssn, name) = ('1', '2');
+-- reason: WRITE
+WITH c AS (SELECT max(ssn) AS s FROM customers) UPDATE customers SET ssn = c.s FROM c;
+-- reason: WRITE
+INSERT INTO customers (id, ssn) SELECT id + 10, ssn FROM customers;
+-- reason: WRITE
+INSERT INTO customers SELECT * FROM customers;
+-- reason: WRITE
+INSERT INTO customers (id, ssn) VALUES (9, (SELECT max(ssn) FROM customers));
+-- reason: WRITE
+INSERT INTO customers (id, name) SELECT id, ssn FROM customers ON CONFLICT (id) DO UPDATE SET ssn = excluded.name;
+-- reason: WRITE
+MERGE INTO customers c USING customers d ON c.id = d.id + 1 WHEN MATCHED THEN UPDATE SET ssn = d.ssn;
+-- reason: WRITE
+MERGE INTO customers c USING customers d ON c.id = d.id + 10 WHEN NOT MATCHED THEN INSERT (id, ssn) VALUES (d.id, d.ssn);
+-- reason: WRITE
+UPDATE customers SET name = 'x' WHERE EXISTS (SELECT 1 FROM json_each('{}') AS j WHERE ssn = 'x');
+-- reason: WRITE
+UPDATE customers SET name = 'x' RETURNING old.ssn;
 -- reason: FUNCTION
 SELECT query_to_xml('SELECT 1', true, true, '');
 -- reason: FUNCTION

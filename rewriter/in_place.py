@@ -1,0 +1,43 @@
+"""The mask of one column as an expression over a table that stands in the statement under a name."""
+
+from masking import mask_expression
+from rewriter.binding import Binding, BoundColumn, Protected, quoted
+from rewriter.errors import Reason, StatementRefused
+
+
+def mask_of_value(column: BoundColumn, protected: Protected, *, value: str, binding: Binding) -> str:
+    """The mask of `value`, an expression, as if the column held it. The mask must not read other columns."""
+    assert column.form is not None
+    own = next(own for own in protected.relation.columns if own.name.lower() == column.word)
+    return mask_expression(column.form, value, own.type, binding.dialect, principal=binding.principal)
+
+
+def mask_in_place(column: BoundColumn, protected: Protected, *, qualifier: str, binding: Binding) -> str:
+    """The mask of `column` where the table is called `qualifier`, in brackets.
+
+    Raises:
+        StatementRefused: a generated column on an engine that cannot compute it anew in place.
+    """
+    if column.generation is not None:
+        return _generated(column, protected, qualifier=qualifier, binding=binding)
+    if column.form is None:
+        return f"{qualifier}.{column.sql}"
+    own = next(own for own in protected.relation.columns if own.name.lower() == column.word)
+    siblings = {own.name: f"{qualifier}.{quoted(own.name, binding.dialect)}" for own in protected.relation.columns}
+    text = mask_expression(
+        column.form, siblings[own.name], own.type, binding.dialect, principal=binding.principal, columns=siblings
+    )
+    return f"({text})"
+
+
+def _generated(column: BoundColumn, protected: Protected, *, qualifier: str, binding: Binding) -> str:
+    """A generated column computed anew from masks, as on a masked copy."""
+    if binding.dialect == "mysql":
+        raise StatementRefused(Reason.WRITE, f"Leave out {column.word}, which is generated from a masked column.")
+    generated = {own.name.lower() for own in protected.relation.columns if own.generation is not None}
+    sources = ", ".join(
+        f"{mask_in_place(other, protected, qualifier=qualifier, binding=binding)} AS {other.sql}"
+        for other in protected.columns
+        if other.word not in generated
+    )
+    return f"(SELECT {column.generation} FROM (SELECT {sources}) AS {protected.alias})"

@@ -1,0 +1,193 @@
+"""The part of the check that concerns writes: which mentions of a written table's masked columns are harmless.
+
+Its target stands raw in the text. A masked column of it may be named where a value goes to it, inside its own mask,
+where a nearer FROM item bears the same name, where its value can only go back to where it is, and in a RETURNING that
+may show it.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
+
+from masking import ColumnName
+from rewriter.binding import Binding, Protected, quoted
+from rewriter.errors import StatementRefused
+from rewriter.in_place import mask_in_place
+from rewriter.masked_tables import STAND_IN
+from rewriter.statement import Statement
+
+_WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
+
+
+_Raw = list[tuple[exp.Expr, Protected]]
+
+
+def harmless(
+    statement: Statement, binding: Binding, *, raw: _Raw, texts: Sequence[str], returned: frozenset[ColumnName]
+) -> frozenset[int]:
+    """Where names stand that read nothing raw, in a statement that writes.
+
+    `raw`: tables that are in no masked derived table. `texts`: what the stand-ins stand for, in the text's order.
+    """
+    places = {int(node.meta["start"]) for node in _assigned(statement) if "start" in node.meta}
+    spans = {span for each in raw for span in _masks(statement, binding, each)}
+    places.update(t.start for t in statement.tokens if any(start <= t.start < end for start, end in spans))
+    aliases = {table.alias_or_name.lower() for table, _ in raw}
+    tables = {id(table) for table, _ in raw}
+    shown = _stand_ins(statement, texts)
+    for column in statement.nodes(exp.Column):
+        start = column.this.meta.get("start")
+        is_hidden = column.table.lower() in aliases and _is_shadowed(column, tables, shown)
+        if start is not None and (
+            is_hidden or _goes_back(column) or _is_returned(column, statement, raw=raw, returned=returned)
+        ):
+            places.add(int(start))
+    places.update(_literals(statement))
+    return frozenset(places)
+
+
+def _stand_ins(statement: Statement, texts: Sequence[str]) -> dict[int, str]:
+    """The queries that stand for masked tables, by the identity of their nodes → the text of the masked table."""
+    tables = [t for t in statement.nodes(exp.Table) if t.name == STAND_IN.rpartition(" ")[2]]
+    tables.sort(key=lambda table: int(table.this.meta["start"]))
+    queries = (table.find_ancestor(exp.Select) for table in tables)
+    return {id(query): text.lower() for query, text in zip(queries, texts, strict=True)}
+
+
+def _assigned(statement: Statement) -> Iterator[exp.Expr]:
+    """Names of columns that get a value, of a conflict's index, and of the value that was to be inserted."""
+    for insert in statement.nodes(exp.Insert):
+        if isinstance(insert.this, exp.Schema):
+            yield from insert.this.expressions
+        if isinstance(insert.parent, exp.When) and isinstance(insert.this, exp.Expr):
+            yield from insert.this.find_all(exp.Identifier)
+    for update in statement.nodes(exp.Update, exp.OnConflict):
+        for item in update.expressions:
+            if isinstance(item, exp.EQ):
+                yield from item.this.find_all(exp.Identifier)
+    for conflict in statement.nodes(exp.OnConflict):
+        for key in ("conflict_keys", "index_predicate"):
+            part = conflict.args.get(key) or []
+            for item in part if isinstance(part, list) else [part]:
+                yield from item.find_all(exp.Identifier)
+        for call in conflict.find_all(exp.Anonymous):
+            if call.name.lower() == "values":
+                yield from (item for item in call.expressions if isinstance(item, exp.Identifier))
+
+
+def _masks(statement: Statement, binding: Binding, raw: tuple[exp.Expr, Protected]) -> Iterator[tuple[int, int]]:
+    """Where masks of the table's columns stand, to the letter."""
+    table, protected = raw
+    alias = table.args.get("alias")
+    name = alias.this if alias is not None and alias.this else table.this
+    spoken = {statement.sql[int(name.meta["start"]) : int(name.meta["end"]) + 1]}
+    spoken.add(quoted(protected.relation.name, binding.dialect))
+    for column in protected.columns:
+        for qualifier in spoken if column.mask is not None or column.generation is not None else ():
+            try:
+                text = statement.written(mask_in_place(column, protected, qualifier=qualifier, binding=binding))
+            except StatementRefused:
+                continue
+            start = statement.sql.find(text)
+            while start >= 0:
+                yield start, start + len(text)
+                start = statement.sql.find(text, start + len(text))
+
+
+def _is_shadowed(column: exp.Column, raw: set[int], shown: dict[int, str]) -> bool:
+    """Whether a nearer query has a FROM item of that name which is no raw table, and gives the column."""
+    child: exp.Expr = column
+    above = column.parent
+    while above is not None and not isinstance(above, _WRITES):
+        if isinstance(above, exp.Select) and not isinstance(child, exp.With):
+            items = [item for item in _items(above) if item.alias_or_name.lower() == column.table.lower()]
+            if items:
+                is_in_clause = child.arg_key not in ("from_", "joins", "laterals")
+                return len(items) == 1 and id(items[0]) not in raw and is_in_clause and _gives(items[0], column, shown)
+        child, above = above, above.parent
+    return False
+
+
+def _items(query: exp.Select) -> Iterator[exp.Expr]:
+    from_ = query.args.get("from_")
+    joins = [join.this for join in query.args.get("joins") or ()]
+    for item in ([from_.this] if from_ is not None else []) + joins:
+        yield item
+        yield from (join.this for join in item.args.get("joins") or ())
+
+
+def _gives(item: exp.Expr, column: exp.Column, shown: dict[int, str]) -> bool:
+    """Whether an item certainly has the column: SQLite looks further outside for one that it has not."""
+    if not isinstance(item, exp.Subquery) or not isinstance(item.this, exp.Select):
+        return False
+    word = column.name.lower()
+    text = shown.get(id(item.this))
+    if text is not None:
+        return f' as "{word}"' in text or f" as `{word}`" in text
+    return word in {output.alias_or_name.lower() for output in item.this.expressions}
+
+
+def _goes_back(column: exp.Column) -> bool:
+    """Whether the value of a reference can only be stored where it comes from."""
+    child: exp.Expr = column
+    above = column.parent
+    while above is not None:
+        match above:
+            case exp.Paren() | exp.Coalesce() | exp.Case() | exp.Subquery() | exp.Alias():
+                is_value = child.arg_key in ("this", "expressions", "default", "ifs")
+                is_value = is_value and not (isinstance(above, exp.Case) and child.arg_key == "this")
+            case exp.If():
+                is_value = child.arg_key == "true" and isinstance(above.parent, exp.Case)
+            case exp.Select():
+                is_value = child.arg_key == "expressions" and len(above.expressions) == 1
+            case exp.EQ():
+                return _is_assignment(above) and child is above.expression and _is_own(column, above)
+            case _:
+                return False
+        if not is_value:
+            return False
+        child, above = above, above.parent
+    return False
+
+
+def _is_assignment(equation: exp.EQ) -> bool:
+    is_set = isinstance(equation.parent, exp.Update | exp.OnConflict) and equation.arg_key == "expressions"
+    return is_set and isinstance(equation.this, exp.Column)
+
+
+def _is_own(column: exp.Column, equation: exp.EQ) -> bool:
+    """Whether a reference means the column that is assigned, of the row that is written."""
+    assigned = equation.this
+    write = equation.find_ancestor(exp.Insert, exp.Merge) or equation.find_ancestor(exp.Update)
+    if write is None or column.name.lower() != assigned.name.lower():
+        return False
+    target = write.this.this if isinstance(write.this, exp.Schema) else write.this
+    names = {target.alias_or_name.lower()}
+    if target.args.get("joins"):
+        return bool(column.table) and column.table.lower() == assigned.table.lower()
+    return not column.table or column.table.lower() in names
+
+
+def _is_returned(column: exp.Column, statement: Statement, *, raw: _Raw, returned: frozenset[ColumnName]) -> bool:
+    """Whether a reference stands in the statement's own RETURNING, which may show its column."""
+    above = column.parent
+    while above is not None and not isinstance(above, exp.Returning | exp.Query | exp.Insert):
+        above = above.parent
+    if not isinstance(above, exp.Returning) or above.parent is not statement.tree:
+        return False
+    named = [c for _, p in raw for c in p.columns if c.word == column.name.lower() and c.mask is not None]
+    return bool(named) and all(c.name in returned for c in named)
+
+
+def _literals(statement: Statement) -> Iterator[int]:
+    """Strings, but for those that SQLite may take for a name; types; fields of a value in brackets."""
+    tokens = statement.tokens
+    for index, token in enumerate(tokens):
+        before = [tokens[at].text.lower() if at >= 0 else "" for at in range(index - 3, index)]
+        is_name = before[2] in (".", "using", "as") or before[1] == "using"
+        if token.token_type == TokenType.STRING and not is_name:
+            yield token.start
+        is_behind = before[2] == "."
+        if is_behind and (before[0] in ("as", "::") or tokens[index - 2].token_type == TokenType.R_PAREN):
+            yield token.start

@@ -1,0 +1,191 @@
+"""What may be assigned to a sensitive column, and the guard that keeps a mask from being written over the value.
+
+An object that was loaded masked and is saved whole loses nothing (`rewriter.kept_value`). A value computed from masked
+columns is refused: it would be a mask.
+"""
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
+
+from rewriter.assignments import Assignment, assignments
+from rewriter.binding import Binding, BoundColumn, Protected
+from rewriter.edits import Edit
+from rewriter.errors import Reason, StatementRefused
+from rewriter.kept_value import KeptValue
+from rewriter.scans import end_position, position
+from rewriter.scopes import Scopes
+from rewriter.statement import Statement
+from rewriter.value_paths import leaves, value_spans
+from rewriter.writes import Write
+
+
+class WriteGuard:
+    """The assignments of one write to sensitive columns."""
+
+    def __init__(self, write: Write, scopes: Scopes, *, statement: Statement, binding: Binding) -> None:
+        self._write = write
+        self._statement = statement
+        self._binding = binding
+        self._scopes = scopes
+        self._assigned = [
+            (assignment, protected, column)
+            for assignment in assignments(write)
+            if (protected := binding.protected.get(assignment.target.relation.key)) is not None
+            for column in protected.columns
+            if column.word == assignment.column and column.mask is not None
+        ]
+
+    @property
+    def columns(self) -> set[str]:
+        """Names of the sensitive columns that are assigned."""
+        return {column.word for _, _, column in self._assigned}
+
+    def kept(self) -> set[int]:
+        """References to the assigned column itself, where the value that is stored may only stay where it is."""
+        return {
+            id(leaf)
+            for assignment, _, _ in self._assigned
+            if assignment.is_update and assignment.value is not None
+            for leaf in leaves(assignment.value)
+            if self._is_own(leaf, assignment)
+        }
+
+    def _is_own(self, leaf: exp.Expr, assignment: Assignment) -> bool:
+        if not isinstance(leaf, exp.Column) or leaf.name.lower() != assignment.column:
+            return False
+        item = self._scopes.owner(leaf)
+        return item is not None and item.scan is assignment.target
+
+    def check(self, masked: set[int]) -> None:
+        """Nothing, when no assigned value may come from a masked column; `masked`: nodes of scans with masks.
+
+        Raises:
+            StatementRefused: one may.
+        """
+        kept = self.kept()
+        for assignment, _, column in self._assigned:
+            values = self._sources(assignment) if assignment.value is None else leaves(assignment.value)
+            if any(self._is_tainted(value, masked, kept) for value in values):
+                raise StatementRefused(
+                    Reason.WRITE,
+                    f"The value for {column.word} would be computed from masked values, and stored over what is there: "
+                    "assign a parameter or an unmasked column, or let one of the policy's trusted principals do this.",
+                )
+
+    def _sources(self, assignment: Assignment) -> list[exp.Expr]:
+        """Where the value of an INSERT … SELECT, or of `(a, b) = (SELECT …)`, comes from."""
+        if assignment.is_update:
+            assert assignment.name is not None
+            above = assignment.name.find_ancestor(exp.EQ)
+            assert above is not None
+            return [above.expression]
+        source = self._write.node.args.get("expression")
+        return [] if source is None else list(self._outputs(source, assignment))
+
+    def _outputs(self, source: exp.Expr, assignment: Assignment) -> Iterator[exp.Expr]:
+        """The expressions that give the column; the whole query where they cannot be told."""
+        if isinstance(source, exp.SetOperation):
+            yield from self._outputs(source.this, assignment)
+            yield from self._outputs(source.expression, assignment)
+            return
+        if isinstance(source, exp.Subquery):
+            yield from self._outputs(source.this, assignment)
+            return
+        columns = list(dict.fromkeys(a.column for a in assignments(self._write) if not a.is_update))
+        index = columns.index(assignment.column)
+        items = source.expressions if isinstance(source, exp.Select) else []
+        is_plain = not any(item.is_star for item in items) and index < len(items)
+        yield items[index] if is_plain and not self._write.node.args.get("by_name") else source
+
+    def _is_tainted(self, value: exp.Expr, masked: set[int], kept: set[int]) -> bool:
+        if any(id(table) in masked for table in value.find_all(exp.Table)):
+            return True
+        return any(
+            self._reads_masked(column, masked)
+            for column in value.find_all(exp.Column)
+            if id(column) not in kept and not isinstance(column.this, exp.Star)
+        )
+
+    def _reads_masked(self, column: exp.Column, masked: set[int]) -> bool:
+        item = self._scopes.owner(column)
+        if item is None:
+            return self._statement.dialect == "postgresql" and self._scopes.row(column) is not None
+        if item.is_proposed:
+            sources = [a for a in assignments(self._write) if not a.is_update and a.column == column.name.lower()]
+            return any(
+                self._is_tainted(value, masked, set())
+                for a in sources
+                for value in ([a.value] if a.value is not None else self._sources(a))
+            )
+        if item.scan is not None:
+            protected = self._binding.protected.get(item.scan.relation.key)
+            return protected is not None and column.name.lower() in protected.masked_words
+        return item.node is None or self._is_masked_item(item.node, column, masked)
+
+    def _is_masked_item(self, node: exp.Expr, column: exp.Column, masked: set[int]) -> bool:
+        """Whether another FROM item's column may be masked: one of a sensitive table, or of a query that reads one."""
+        scan = self._scopes.scan(node)
+        if scan is not None:
+            protected = self._binding.protected.get(scan.relation.key)
+            own = protected.masked_words if protected is not None else frozenset()
+            return id(node) in masked and (protected is None or column.name.lower() in own)
+        inside = [node] if not isinstance(node, exp.Table) else self._scopes.expressions_called(node.name)
+        return any(id(table) in masked for part in inside for table in part.find_all(exp.Table))
+
+    # The guard itself.
+
+    def edits(self) -> Iterator[Edit]:
+        """The guards around the values that replace stored ones."""
+        for assignment, protected, column in self._assigned:
+            if self._write.node.args.get("alternative") == "REPLACE":
+                raise StatementRefused(
+                    Reason.WRITE,
+                    f"Use ON CONFLICT … DO UPDATE SET {column.word} = excluded.{column.word} instead of REPLACE.",
+                )
+            if not assignment.is_update or _is_default(assignment.value):
+                continue
+            if assignment.name is None or isinstance(assignment.name.parent, exp.Tuple | exp.Paren):
+                raise StatementRefused(Reason.WRITE, f"Assign {column.word} by itself, and not within a list.")
+            for low, high in value_spans(self._statement.tokens, end_position(assignment.name.this)):
+                if not self._is_kept(low, high, assignment):
+                    yield from self._guarded(assignment, protected, column, low=low, high=high)
+
+    def _is_kept(self, low: int, high: int, assignment: Assignment) -> bool:
+        """Whether a part is the assigned column itself."""
+        tokens = self._statement.tokens[low : high + 1]
+        is_name = all(token.token_type == TokenType.DOT or self._statement.is_word(token) for token in tokens)
+        is_own = len(tokens) == 1 or tokens[-3].text.lower() == assignment.target.word
+        return is_name and is_own and tokens[-1].text.lower() == assignment.column
+
+    def _guarded(
+        self, assignment: Assignment, protected: Protected, column: BoundColumn, *, low: int, high: int
+    ) -> Iterator[Edit]:
+        statement, dialect = self._statement, self._binding.dialect
+        start, end = statement.tokens[low].start, statement.end_of(statement.tokens[high])
+        kept = KeptValue(column, protected, assignment.target.alias, self._binding)
+        inside = statement.tokens[low : high + 1]
+        if not any(token.token_type in _PARAMETERS or token.text.lower() == "select" for token in inside):
+            text = statement.written(kept.repeated("\x00"))
+            yield Edit(start, end, text.replace("\x00", statement.sql[start:end]))
+            return
+        if dialect == "duckdb" and isinstance(self._write.node, exp.Insert):
+            raise StatementRefused(Reason.WRITE, f"Write excluded.{column.word} instead of a parameter.")
+        columns = assignment.value.find_all(exp.Column) if assignment.value is not None else ()
+        if dialect == "mysql" and any(start <= position(column.this) < end for column in columns):
+            raise StatementRefused(
+                Reason.WRITE, f"Assign {column.word} a parameter alone, or an expression without one."
+            )
+        before, after = kept.once()
+        yield Edit(start, start, statement.written(before))
+        yield Edit(end, end, statement.written(after))
+
+
+_PARAMETERS = (TokenType.PLACEHOLDER, TokenType.PARAMETER, TokenType.COLON)
+
+
+def _is_default(value: exp.Expr | None) -> bool:
+    """Whether the value is the column's DEFAULT."""
+    is_word = isinstance(value, exp.Var) or (isinstance(value, exp.Column) and not value.args.get("table"))
+    return is_word and value is not None and value.name.lower() == "default"

@@ -1,0 +1,80 @@
+"""What becomes of the writes in a statement: their targets masked in place, what they assign guarded.
+
+A grant reveals to its holder, it never copies: whatever a write reads is masked, but for what RETURNING shows.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from masking import ColumnName
+from rewriter.assignments import named_columns
+from rewriter.binding import Binding
+from rewriter.edits import Edit
+from rewriter.errors import Reason, StatementRefused
+from rewriter.scans import Scan
+from rewriter.schema import RelationKind
+from rewriter.scopes import Scopes
+from rewriter.statement import Statement
+from rewriter.targets import Targets
+from rewriter.write_guard import WriteGuard
+from rewriter.writes import Write
+
+
+@dataclass(frozen=True, slots=True)
+class WritePlan:
+    """The edits of a statement's writes, and the sensitive columns of their targets that they read."""
+
+    edits: frozenset[Edit] = frozenset()
+    masked: frozenset[ColumnName] = frozenset()
+    revealed: frozenset[ColumnName] = frozenset()
+
+
+NO_WRITES = WritePlan()
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a statement's `writes` read: `found`, every scan; `masked`, those that became masked derived tables.
+
+    `revealed`: the columns that a RETURNING may show.
+    """
+
+    writes: Sequence[Write]
+    found: Sequence[Scan]
+    masked: Iterable[Scan]
+    revealed: frozenset[ColumnName]
+
+
+def write_plan(statement: Statement, binding: Binding, reads: Reads) -> WritePlan:
+    """The plan for every write of the statement.
+
+    Raises:
+        StatementRefused: a write that cannot be masked, or that would store a mask over a value.
+    """
+    scopes = Scopes(statement, binding.resolver, found=reads.found, written=reads.writes)
+    named = {id(node) for write in reads.writes for node in named_columns(write)}
+    masked = {id(scan.node) for scan in reads.masked}
+    edits: set[Edit] = set()
+    columns: set[ColumnName] = set()
+    revealed: set[ColumnName] = set()
+    for write in reads.writes:
+        guard = WriteGuard(write, scopes, statement=statement, binding=binding)
+        guard.check(masked)
+        edits.update(guard.edits())
+        targets = Targets(write, scopes, statement=statement, binding=binding).reads(
+            named | guard.kept(), reads.revealed
+        )
+        edits.update(targets.edits)
+        columns.update(targets.masked)
+        revealed.update(targets.revealed)
+    return WritePlan(frozenset(edits), frozenset(columns), frozenset(revealed))
+
+
+def check_target(scan: Scan) -> None:
+    """Nothing, when rows of the scan's relation can be written.
+
+    Raises:
+        StatementRefused: it is a view.
+    """
+    if scan.relation.kind is not RelationKind.TABLE:
+        raise StatementRefused(Reason.WRITE, f"Write to the table itself instead of the view {scan.relation.name}.")

@@ -1,0 +1,56 @@
+"""What each INSERT, UPDATE, DELETE and MERGE of a statement writes: its target, and the scope in which names are read.
+
+A target cannot become a derived table, so its columns are masked in place (`rewriter.targets`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from rewriter.scans import Scan
+from rewriter.statement import Statement
+
+WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write. `targets`: scans that stay tables: what is written and, on MySQL, every table that it joins.
+
+    `is_top`: it is the statement itself, so that its RETURNING goes to whoever sent it.
+    """
+
+    node: exp.Expr
+    targets: tuple[Scan, ...]
+    is_top: bool
+
+
+def writes(statement: Statement, found: Sequence[Scan]) -> tuple[Write, ...]:
+    """Every write of the statement, but for the branches of MERGE, which belong to it."""
+    scans = {id(scan.node): scan for scan in found}
+    nodes = (node for node in statement.nodes(*WRITES) if not isinstance(node.parent, exp.When))
+    return tuple(Write(node, tuple(_targets(node, scans, statement)), node is statement.tree) for node in nodes)
+
+
+def _targets(node: exp.Expr, scans: dict[int, Scan], statement: Statement) -> Iterator[Scan]:
+    target = node.this.this if isinstance(node.this, exp.Schema) else node.this
+    tables = [target]
+    if statement.dialect == "mysql" and isinstance(node, exp.Update | exp.Delete):
+        tables = list(joined(target))
+        for item in node.args.get("using") or ():
+            tables.extend(joined(item))
+    for table in tables:
+        if id(table) in scans:
+            yield scans[id(table)]
+
+
+def joined(item: exp.Expr) -> Iterator[exp.Expr]:
+    """A FROM item and what it is joined with; for a join in brackets what stands in them."""
+    is_query = isinstance(item.this, exp.Query | exp.Values)
+    if isinstance(item, exp.Subquery) and not is_query and not item.alias:
+        yield from joined(item.this)
+    else:
+        yield item
+    for join in item.args.get("joins") or ():
+        yield from joined(join.this)

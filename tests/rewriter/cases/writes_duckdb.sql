@@ -1,0 +1,27 @@
+-- title: insert with returning
+INSERT INTO customers (id, name, city) VALUES (50, 'New', 'Bern') RETURNING *;
+-- title: insert from a query with returning
+INSERT INTO customers2 (id, score) SELECT id + 50, id FROM customers WHERE email LIKE 'a%' RETURNING id, email, score AS s, ssn || 'x';
+-- title: update with returning
+-- title: update with an alias
+UPDATE customers AS c SET name = c.email, ssn = c.ssn WHERE c.ssn LIKE '***%' RETURNING name, ssn;
+-- title: update from
+UPDATE orders SET note = c.email FROM customers AS c WHERE c.id = orders.customer_id AND c.phone = '[redacted]';
+-- title: update of a sensitive table from another
+UPDATE customers SET name = o.note, email = o.note, city = customers.email FROM orders AS o WHERE o.customer_id = customers.id AND o.id > 104 AND o.id < 107;
+-- title: update from a common table expression
+WITH c AS (SELECT id, email FROM customers WHERE id < 4) UPDATE customers SET name = c.email FROM c WHERE c.id = customers.id;
+-- title: delete with returning
+DELETE FROM customers WHERE email LIKE 'a%' RETURNING *;
+-- title: upsert
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'n@x.example'), (60, 'Sixty', 's@x.example') ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email;
+-- title: upsert that writes the mask back
+INSERT INTO customers (id, name, email, phone) VALUES (1, 'New', 'a***@***.example', '[redacted]') ON CONFLICT (id) DO UPDATE SET name = excluded.name || customers.ssn, email = excluded.email, phone = excluded.phone WHERE customers.email LIKE 'a%' RETURNING id, email, phone;
+-- title: upsert that does nothing
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'n@x.example') ON CONFLICT (id) DO NOTHING;
+-- title: upsert from a query
+INSERT INTO customers (id, name, city) SELECT id, email, 'x' FROM customers2 WHERE ssn LIKE '***%' ON CONFLICT (id) DO UPDATE SET name = excluded.name, city = customers.email;
+-- title: replace of unmasked columns
+INSERT OR REPLACE INTO customers2 (id, score) VALUES (1, 5);
+-- title: string that is called like a column
+UPDATE customers SET name = 'email' WHERE city <> 'ssn' AND email LIKE 'a%';

@@ -1,0 +1,40 @@
+-- title: insert with returning
+INSERT INTO customers (id, name, city) VALUES (50, 'New', 'Bern') RETURNING id, name, email, upper(ssn), 1 + score;
+-- title: insert with all returned
+INSERT INTO customers (id, name, city) VALUES (50, 'New', 'Bern') RETURNING *;
+-- title: insert with set
+INSERT INTO customers SET id = 50, name = 'New', email = 'n@x.example';
+-- title: insert ignore
+INSERT IGNORE INTO customers (id, email) VALUES (1, 'n@x.example'), (70, 's@x.example');
+-- title: upsert
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'n@x.example'), (60, 'Sixty', 's@x.example') ON DUPLICATE KEY UPDATE name = VALUES(name), email = VALUES(email);
+-- title: upsert that writes the mask back
+INSERT INTO customers (id, name, email, phone) VALUES (1, 'New', 'a***@***.example', '[redacted]') ON DUPLICATE KEY UPDATE name = concat(VALUES(name), ssn), email = VALUES(email), phone = VALUES(phone);
+-- title: upsert from a query
+INSERT INTO customers (id, name, city) SELECT d.id, d.email, 'x' FROM customers2 d WHERE d.ssn LIKE '***%' ON DUPLICATE KEY UPDATE name = VALUES(name), city = customers.email;
+-- title: upsert that keeps
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'n@x.example') ON DUPLICATE KEY UPDATE name = VALUES(name), email = COALESCE(email, VALUES(email)), id = id;
+-- title: update of joined tables
+UPDATE customers c JOIN orders o ON o.customer_id = c.id SET c.name = c.email, o.note = c.ssn WHERE c.email LIKE 'a%' AND o.id < 106;
+-- title: update of one of several tables
+UPDATE orders o, customers c SET o.note = c.email WHERE c.id = o.customer_id AND c.phone = '[redacted]';
+-- title: update of a sensitive column of joined tables
+UPDATE customers c JOIN orders o ON o.customer_id = c.id SET c.email = o.note, c.phone = '[redacted]' WHERE o.id IN (105, 106);
+-- title: update joined with a query
+UPDATE customers c JOIN (SELECT id, email FROM customers2) d ON d.id = c.id SET c.name = d.email WHERE d.email LIKE 'a%';
+-- title: update in an order
+UPDATE customers SET name = 'x' ORDER BY email, id LIMIT 3;
+-- title: delete in an order
+DELETE FROM customers ORDER BY phone DESC, ssn, id LIMIT 2;
+-- title: delete from several tables
+DELETE c, o FROM customers c JOIN orders o ON c.id = o.customer_id WHERE c.email LIKE 'a%';
+-- title: delete from one of several tables
+DELETE FROM o USING customers c JOIN orders o ON c.id = o.customer_id WHERE c.email LIKE 'a%' AND c.ssn > '***-**-6001';
+-- title: delete with returning
+DELETE FROM customers WHERE email LIKE 'a%' RETURNING id, email, concat(ssn, 'x');
+-- title: enum and boolean
+UPDATE things SET mood = 'happy', flag = 0, payload = '{}' WHERE id = 1;
+-- title: string that is called like a column
+UPDATE customers SET name = 'email', city = "ssn" WHERE city <> 'ssn' AND email LIKE 'a%';
+-- title: number into a text column
+UPDATE customers SET phone = 12345, email = 7 WHERE id = 2;

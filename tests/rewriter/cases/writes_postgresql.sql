@@ -1,0 +1,68 @@
+-- title: insert with returning
+INSERT INTO customers (id, name, city) VALUES (50, 'New', 'Bern') RETURNING *;
+-- title: insert under an alias
+INSERT INTO public.customers AS c (id, name, score) VALUES (50, 'New', 10) RETURNING c.id, c.name, c.born, c;
+-- title: update with returning
+UPDATE customers SET name = email WHERE id < 4 RETURNING id, name, email, upper(ssn), email::text, (SELECT customers.phone), (SELECT max(email) FROM customers2), score + 1 AS n, CASE WHEN id = 1 THEN 'x' ELSE email END;
+-- title: update with the whole row returned
+UPDATE customers c SET name = 'x' WHERE id < 4 RETURNING c, to_jsonb(c), (c).ssn, c.*, c IS NULL;
+-- title: whole row in a predicate
+UPDATE customers c SET name = 'x' WHERE c::text LIKE '%a***%' AND to_jsonb(c) ->> 'phone' = '[redacted]';
+-- title: schema-qualified references
+UPDATE public.customers SET name = public.customers.email WHERE public.customers.ssn LIKE '***%' RETURNING public.customers.phone;
+-- title: only
+UPDATE ONLY customers AS c SET name = c.email WHERE c.ssn LIKE '***%' RETURNING name, ssn;
+-- title: update from
+UPDATE orders SET note = c.email FROM customers c JOIN customers2 d ON d.id = c.id WHERE c.id = customer_id AND c.phone = '[redacted]' RETURNING orders.id, note, c.email, c.*;
+-- title: update from, with a star
+UPDATE customers2 SET score = c.score FROM customers c WHERE c.id = customers2.id RETURNING *;
+-- title: update of a sensitive table from another
+UPDATE customers SET name = o.note, email = o.note, city = customers.email FROM orders AS o WHERE o.customer_id = customers.id AND o.id > 104 AND o.id < 107;
+-- title: update of the table from itself
+UPDATE customers c SET name = d.email FROM customers d WHERE d.id = c.id - 1 AND d.email LIKE 'a%' RETURNING c.id, c.name, d.email;
+-- title: update from a common table expression
+WITH c AS (SELECT id, email FROM customers WHERE id < 4) UPDATE customers SET name = c.email FROM c WHERE c.id = customers.id;
+-- title: update of several columns at once
+UPDATE customers SET (name, city) = (SELECT email, ssn FROM customers2 WHERE customers2.id = customers.id) WHERE id < 4;
+-- title: update with a lateral join in a subquery
+UPDATE customers SET name = 'x' WHERE id IN (SELECT d.id FROM customers2 d, LATERAL (SELECT d.email AS m) l WHERE l.m LIKE 'a%');
+-- title: delete with returning
+DELETE FROM customers WHERE email LIKE 'a%' RETURNING *;
+-- title: delete using
+DELETE FROM orders USING customers c WHERE c.id = customer_id AND c.email LIKE 'a%' AND c.ssn > '***-**-6002' RETURNING orders.id, c.email;
+-- title: delete of a sensitive table using itself
+DELETE FROM customers c USING customers d WHERE c.email = d.email AND c.id > d.id RETURNING c.id, c.ssn;
+-- title: upsert
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'n@x.example'), (60, 'Sixty', 's@x.example') ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email;
+-- title: upsert that writes the mask back
+INSERT INTO customers AS c (id, name, email, phone) VALUES (1, 'New', 'a***@***.example', '[redacted]') ON CONFLICT (id) DO UPDATE SET name = excluded.name || c.ssn, email = excluded.email, phone = excluded.phone WHERE c.email LIKE 'a%' RETURNING id, email, phone;
+-- title: upsert that does nothing
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'n@x.example') ON CONFLICT ON CONSTRAINT customers_pkey DO NOTHING;
+-- title: upsert from a query
+INSERT INTO customers (id, name, city) SELECT id, email, 'x' FROM customers2 WHERE ssn LIKE '***%' ON CONFLICT (id) DO UPDATE SET name = excluded.name, city = customers.email RETURNING id, name, city, ssn;
+-- title: merge
+MERGE INTO customers c USING orders o ON c.id = o.customer_id AND o.id < 106 WHEN MATCHED AND c.email LIKE 'a%' THEN UPDATE SET name = c.email, city = o.note WHEN MATCHED AND c.ssn > '***-**-6004' THEN DELETE;
+-- title: merge from a sensitive table
+MERGE INTO orders o USING (SELECT id, email FROM customers WHERE phone IS NOT NULL) c ON c.id + 100 = o.id WHEN MATCHED THEN UPDATE SET note = c.email WHEN NOT MATCHED THEN INSERT (id, note) VALUES (c.id + 900, c.email);
+-- title: merge into a sensitive table
+MERGE INTO customers2 USING employees2 e ON customers2.id = e.id WHEN MATCHED THEN UPDATE SET score = e.score, email = e.email WHEN NOT MATCHED THEN INSERT (id, email, score) VALUES (e.id, e.email, 0);
+-- title: data-modifying expressions
+WITH gone AS (DELETE FROM customers2 WHERE email LIKE 'a%' RETURNING *), noted AS (INSERT INTO orders (id, note) SELECT id + 800, email FROM gone RETURNING id, note) SELECT g.id, g.email, g.ssn, n.note FROM gone g JOIN noted n ON n.id = g.id + 800;
+-- title: data-modifying expression before a write
+WITH moved AS (UPDATE customers SET name = email WHERE id < 4 RETURNING id, name, email AS m) UPDATE orders SET note = moved.m FROM moved WHERE moved.id = customer_id RETURNING orders.id, note, moved.name;
+-- title: generated column of a masked one
+UPDATE generated_mails SET city = domain WHERE domain LIKE '%***%' RETURNING id, city, domain;
+-- title: generated column in a star
+DELETE FROM generated_mails RETURNING *;
+-- title: enum, uuid, json and domain
+UPDATE things SET mood = 'happy', token = 'c0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', payload = '{"c": 3}', code = 'newcode' WHERE id = 1;
+-- title: enum, uuid, json and domain written back masked
+UPDATE things SET code = '[redacted]', token = '00000000-0000-0000-0000-000000000000', payload = 'null' WHERE id = 1;
+-- title: partition key in place
+UPDATE crm.customers SET email = 'x@y.example' WHERE email LIKE 'c%' AND crm.customers.id < 5;
+-- title: default
+UPDATE customers SET email = DEFAULT, name = DEFAULT WHERE id = 2;
+-- title: string that is called like a column
+UPDATE customers SET name = 'email' WHERE city <> 'ssn' AND email LIKE 'a%';
+-- title: number into a text column
+UPDATE customers SET phone = 12345, email = 7 WHERE id = 2;
