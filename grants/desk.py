@@ -45,10 +45,14 @@ _FAILURES: dict[type[GrantError], str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Docket:
-    """A request as it stands: what was asked, what was decided, and what that comes to now."""
+    """A request as it stands: what was asked, what was decided, and what that comes to now.
+
+    `uses_left`: of a limited grant; None for others.
+    """
 
     case: Case
     standing: Standing
+    uses_left: int | None = None
 
     @property
     def id(self) -> str:
@@ -135,7 +139,10 @@ class Office:
             case = self.opened(identifier, text)
         except GrantError as exc:
             return Unreadable(id=identifier, problem=str(exc))
-        return Docket(case=case, standing=workflow.standing(case, self.setting()))
+        standing = workflow.standing(case, self.setting())
+        is_limited = standing.state is State.APPROVED and case.request.record.uses is not None
+        left = self.store.uses_left(self.environment, identifier) if is_limited else None
+        return Docket(case=case, standing=standing, uses_left=left)
 
 
 class Desk:
@@ -163,7 +170,8 @@ class Desk:
         while True:
             made = workflow.request(ask, setting, by=self.principal, nonce=secrets.token_hex(8))
             case = Case(self._key.sign(made))
-            docket = Docket(case=case, standing=workflow.standing(case, setting))
+            standing = workflow.standing(case, setting)
+            docket = Docket(case=case, standing=standing, uses_left=_first_uses(made, standing))
             if self._store(Event.REQUESTED, None, docket=docket):
                 return docket
 
@@ -224,7 +232,8 @@ class Desk:
                 self._record_failure(identifier, exc)
                 raise
             after = case.followed_by(signed)
-            docket = Docket(case=after, standing=workflow.standing(after, setting))
+            standing = workflow.standing(after, setting)
+            docket = Docket(case=after, standing=standing, uses_left=_first_uses(case.request.record, standing))
             if self._store(_EVENTS[type(signed.record)], text, docket=docket):
                 return docket
         raise StoreError(f"{identifier} changes faster than it can be decided: try again")
@@ -237,6 +246,7 @@ class Desk:
             after=docket.case.stored(),
             ends_at=self._ends_at(docket),
             is_live=docket.standing.state is State.APPROVED,
+            uses=_uses(event, docket),
         )
         entry = _entry(event, docket, by=self.principal, now=self._office.clock())
         return self._trail.write_with(
@@ -263,6 +273,17 @@ class Desk:
             self._trail.write(entry)
         except RecordError:
             return  # the caller is about to learn of the failure itself
+
+
+def _first_uses(request: Request, standing: Standing) -> int | None:
+    """Of a grant that was just made: it has all its uses."""
+    return request.uses if standing.state is State.APPROVED else None
+
+
+def _uses(event: Event, docket: Docket) -> tuple[int, str] | None:
+    """What a limited grant begins with; only the step that makes it says so, so that no other fills it up again."""
+    is_made = event in (Event.REQUESTED, Event.APPROVED) and docket.standing.state is State.APPROVED
+    return (docket.request.uses, docket.digest) if is_made and docket.request.uses is not None else None
 
 
 def _check_seen(case: Case, digest: str | None) -> None:

@@ -29,7 +29,8 @@ from grants.forks import renewed_after_fork
 from grants.judge import Ended, Judge, Timed
 from grants.push import Invalidated
 from grants.store import Keys, Store
-from masking import NOBODY, Access, Policy, Principal
+from grants.uses import Uses
+from masking import NOBODY, Access, Permit, Policy, Principal
 
 BUDGET = timedelta(milliseconds=50)
 """The longest that one statement waits for Redis."""
@@ -65,6 +66,7 @@ class LiveView:
         self._store = store
         self._pushing = store.within(LEASE)  # a slow connection can still push in time
         self._keys = Keys(environment)
+        self._uses = Uses(self._pushing, environment)
         self._policy = policy
         self._judge = judge
         self._clock = judge.clock
@@ -99,6 +101,10 @@ class LiveView:
         if found is None:
             found = known.accesses[groups] = self._access(principal, groups, known.grants)
         return found
+
+    def spend(self, permits: tuple[Permit, ...]) -> bool:
+        """Whether one use of each limited permit was taken, of all or none; never raises."""
+        return self._uses.spend(permits)
 
     def close(self) -> None:
         """Ends the threads and connections. A later look starts them again."""

@@ -177,8 +177,6 @@ def check_terms(request: Request, rules: tuple[ApprovalRule, ...], *, policy: Po
     if not timedelta() < request.expires_at - request.requested_at <= LONGEST_PENDING:
         raise RuleError(f"a request must be decided within {LONGEST_PENDING.days} days")
     # Fail closed: a narrowing that the hook does not enforce must not turn into a wide grant.
-    if request.uses is not None:
-        raise RuleError("grants narrowed by uses are not available yet: ask without")
     if request.statement is not None and request.statement.literals == "fixed":
         raise RuleError("statements with fixed literals are not available yet: ask for one with any values (free)")
     if request.break_glass:

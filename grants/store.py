@@ -3,13 +3,14 @@
 Keys, all of one environment under one hash tag, so that one script may touch them on a cluster (docs/redis.md):
 - `unmask:{prod}:request:<id>`  a case; kept for a week after it ends, so that a late decision is told why it is late
 - `unmask:{prod}:grant:<id>`    the same text while its grant lives; gone at `expires_at` (PXAT) or when it is revoked
+- `unmask:{prod}:uses:<id>`     of a limited grant: `left`, and the `digest` of the request that it was counted out for
 - `unmask:{prod}:holder:<principal>`, `unmask:{prod}:requests`   sorted sets: id → when it ends, in ms
 - `unmask:{prod}:trail`         the stream of audit records
 
 Every change is optimistic: it is stored only if the case is still what was read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -39,6 +40,10 @@ class Keys:
         """A live grant."""
         return self._of(f"grant:{identifier}")
 
+    def uses(self, identifier: str) -> str:
+        """How often a limited grant can still be used."""
+        return self._of(f"uses:{identifier}")
+
     def holder(self, principal: str) -> str:
         """The ids of one principal's grants."""
         return self._of(f"holder:{principal}")
@@ -58,7 +63,8 @@ class Keys:
 class Change:
     """One step of a case. `before` is None for a new one; `ends_at` is when it is over, whatever happens next.
 
-    `is_live`: whether there is a grant after this step, until `ends_at`.
+    `is_live`: whether there is a grant after this step, until `ends_at`. `uses`: how often the grant that this step
+    makes can be used, with the digest of its request; None where it is not limited, or was made before.
     """
 
     identifier: str
@@ -67,6 +73,7 @@ class Change:
     after: str
     ends_at: datetime
     is_live: bool
+    uses: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +92,7 @@ class Store:
         """Does not connect (but starts an `embedded:` server). `timeout` bounds each wait for the server."""
         self._server = Server(url, timeout=timeout)
         self._commit = self._server.client.register_script(_script("commit.lua"))
+        self._spend = self._server.client.register_script(_script("spend.lua"))
         self._held = self._server.client.register_script(_script("held.lua"))
 
     @property
@@ -139,10 +147,12 @@ class Store:
             keys.holder(change.principal),
             keys.requests,
             keys.trail,
+            keys.uses(change.identifier),
         )
         kept = end + KEPT_AFTER // timedelta(milliseconds=1)
         grant = "set" if change.is_live else "del"
-        arguments = (change.before or "", change.after, kept, change.identifier, grant, end, entry)
+        uses, digest = change.uses or ("", "")
+        arguments = (change.before or "", change.after, kept, change.identifier, grant, end, entry, uses, digest)
         with self._server.clear_errors(names[0]):
             outcome = cast("list[str]", self._commit(keys=names, args=arguments))
         if outcome[0] == "WRONGTYPE":
@@ -172,6 +182,29 @@ class Store:
         now = datetime.fromtimestamp(int(reply[0] or 0), UTC) + timedelta(microseconds=int(reply[1] or 0))
         rows = zip(reply[2::3], reply[3::3], reply[4::3], strict=True)
         return now, tuple(Held(id=str(one), grant=grant, case=case) for one, grant, case in rows)
+
+    def spend(self, environment: str, uses: Sequence[tuple[str, str]]) -> str | None:
+        """Takes one use of each grant in `uses` (id, digest of its request), or none at all: then which has none left.
+
+        Raises:
+            StoreError: it is not known whether they were taken.
+        """
+        keys = Keys(environment)
+        names = [key for one, _ in uses for key in (keys.grant(one), keys.uses(one))]
+        with self._server.clear_errors(names[-1]):
+            number = int(cast("str", self._spend(keys=names, args=[digest for _, digest in uses])))
+        return uses[number - 1][0] if number else None
+
+    def uses_left(self, environment: str, identifier: str) -> int:
+        """How often the limited grant `identifier` can still be used.
+
+        Raises:
+            StoreError: Redis could not tell.
+        """
+        key = Keys(environment).uses(identifier)
+        with self._server.clear_errors(key):
+            left = cast("str | None", self._server.client.hget(key, "left"))
+        return max(0, int(left)) if left is not None and left.lstrip("-").isdigit() else 0
 
     def append(self, environment: str, entries: list[str]) -> None:
         """Adds `entries` to the trail, in their order, in one round trip.

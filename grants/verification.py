@@ -125,6 +125,8 @@ def _judged(case: Case, place: Place, *, principal: Principal) -> Verdict:
         columns=rules.covered(request, place.policy),
         statement=request.statement.fingerprint if request.statement else None,
         where=rules.row_condition(request, place.policy),
+        uses=request.uses,
+        digest=case.request.digest,
         expires_at=lease.expires_at,
         reason=request.reason,
         approvers=tuple(approval.author for approval in needed),

@@ -18,8 +18,9 @@ Fingerprint = NewType("Fingerprint", str)
 class Permit:
     """One live grant (or standing rule) as the hook sees it, already verified.
 
-    `statement`: only that statement, else any. `where`: only those rows, else all. `uses`: how often, else
-    without limit. `expires_at`: the exclusive end, aware UTC; None for a standing rule.
+    `statement`: only that statement, else any. `where`: only those rows, else all. `uses`: how many statements it was
+    granted for, else without limit. `expires_at`: the exclusive end, aware UTC; None for a standing rule. `digest`:
+    what tells the signed request that it rests on from any other.
     """
 
     grant: str
@@ -28,6 +29,7 @@ class Permit:
     where: RowCondition | None = None
     uses: int | None = None
     expires_at: datetime | None = None
+    digest: str = ""
     reason: str = ""
     approvers: tuple[Principal, ...] = ()
 

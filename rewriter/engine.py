@@ -263,7 +263,7 @@ def _hook(engine: Engine, principals: Principals, reports: _Reports, *, policy: 
         schemas,
         driver,
         principals=principals,
-        reporter=Reporter(reports.recorder, reports.place),
+        reporter=Reporter(reports.recorder, reports.place, source=reports.source),
         source=reports.source,
     )
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy.util.concurrency import await_, in_greenlet
 
-from masking import Access, Fingerprint, Principal, Reveal
+from masking import Access, Fingerprint, Permit, Principal, Reveal
 from rewriter.protocols import AccessSource, Recorder
 
 _Result = TypeVar("_Result")
@@ -81,6 +81,10 @@ class OffLoopAccess:
     def peek(self, principal: Principal, groups: frozenset[str]) -> Access | None:
         """As the source's."""
         return self._source.peek(principal, groups)
+
+    def spend(self, permits: tuple[Permit, ...]) -> bool:
+        """As the source's, on a worker thread."""
+        return self._threads.result(partial(self._source.spend, permits))
 
 
 class OffLoopRecorder:

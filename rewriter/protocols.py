@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from masking import Policy
-from masking.access import Access, Fingerprint, Reveal
+from masking.access import Access, Fingerprint, Permit, Reveal
 from masking.names import Principal
 
 
@@ -24,6 +24,14 @@ class AccessSource(Protocol):
 
     def peek(self, principal: Principal, groups: frozenset[str]) -> Access | None:
         """As `access`, but None where it would have to wait: for callers that must not block."""
+        ...
+
+    def spend(self, permits: tuple[Permit, ...]) -> bool:
+        """Take one use of each of `permits`, which are limited: of all, or else of none.
+
+        Called before the statement that they reveal something to. False where it is not certain, and never an
+        exception.
+        """
         ...
 
 

@@ -11,7 +11,7 @@ from masking import NOBODY, Access, ColumnName, Fingerprint, Permit, Principal, 
 from rewriter.errors import StatementRefused
 from rewriter.narrowing import Rows
 from rewriter.principals import Who
-from rewriter.protocols import Recorder
+from rewriter.protocols import AccessSource, Recorder
 from rewriter.rewrite import Rewritten
 
 _log = logging.getLogger(__name__)
@@ -51,18 +51,10 @@ class Allowance:
 NOTHING = Allowance()
 
 
-def is_usable(permit: Permit) -> bool:
-    """Whether the hook can hold a statement to the permit's terms."""
-    # Fail closed: a permit narrowed by uses would have to be widened to be used here.
-    return permit.uses is None
-
-
 def allowance(access: Access) -> Allowance:
     """What the permits of `access` come to."""
     always, statements = Shown(), set()
     for permit in access.permits:
-        if not is_usable(permit):
-            continue
         if permit.statement is None:
             always |= _shown(permit)
         else:
@@ -87,7 +79,7 @@ def permits_used(access: Access, rewritten: Rewritten) -> tuple[Permit, ...]:
     used = []
     covered: frozenset[ColumnName] = frozenset()
     for permit in sorted(access.permits, key=lambda one: (one.uses is not None, one.where is not None)):
-        is_meant = is_usable(permit) and permit.statement in (None, rewritten.fingerprint)
+        is_meant = permit.statement in (None, rewritten.fingerprint)
         if is_meant and permit.columns & rewritten.revealed - covered:
             used.append(permit)
             covered |= permit.columns if permit.where is None else frozenset()
@@ -105,8 +97,10 @@ class Place:
 class Reporter:
     """Reports reveals and refusals of one engine."""
 
-    def __init__(self, recorder: Recorder | None, place: Place) -> None:
+    def __init__(self, recorder: Recorder | None, place: Place, *, source: AccessSource | None = None) -> None:
+        """`source`: where uses of limited permits are taken."""
         self._recorder = recorder
+        self._source = source
         self._place = place
         self._host = socket.gethostname()
 
@@ -120,6 +114,10 @@ class Reporter:
         covered = frozenset[ColumnName]().union(*(permit.columns for permit in permits))
         if self._recorder is None or who.principal is None or not rewritten.revealed <= covered:
             return NOBODY
+        limited = tuple(permit for permit in permits if permit.uses is not None)
+        if limited and not (self._source is not None and self._source.spend(limited)):
+            # Fail closed: what cannot be counted is not used.
+            return Access(permits=tuple(one for one in access.permits if one not in limited))
         reveal = self._reveal(who, rewritten.fingerprint, rewritten.statement, permits=permits, at=at)
         columns = tuple(sorted(rewritten.revealed))
         reveal = replace(reveal, database=database, tables=rewritten.tables, columns=columns)

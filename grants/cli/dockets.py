@@ -75,9 +75,13 @@ def scope_text(docket: Docket) -> str:
     """What the request is for: as typed, with what narrows it."""
     request = docket.request
     narrowed = [f"where {request.where}"] if request.where else []
-    narrowed += [f"{request.uses} use(s)"] if request.uses else []
+    narrowed += [_uses(request.uses, docket.uses_left)] if request.uses else []
     narrowed += ["in one statement"] if request.statement else []
     return ", ".join(request.scopes) + (f" ({'; '.join(narrowed)})" if narrowed else "")
+
+
+def _uses(uses: int, left: int | None) -> str:
+    return f"{uses} {'use' if uses == 1 else 'uses'}" + (f", {left} left" if left is not None else "")
 
 
 def _end(docket: Docket, now: datetime) -> str:

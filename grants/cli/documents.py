@@ -29,6 +29,7 @@ def request_document(docket: Docket | Unreadable, policy: Policy, *, environment
         "statement": request.statement.model_dump(mode="json") if request.statement else None,
         "where": request.where,
         "uses": request.uses,
+        "uses_left": docket.uses_left,
         **_duration(request.duration),
         "reason": request.reason,
         "requested_at": instant(request.requested_at),

@@ -1,8 +1,9 @@
 -- Stores a case only if it is still what the caller read. Decides nothing else: Python did.
--- KEYS: case, grant, holder index, request index, trail
--- ARGV: case as read ('' for none), case to store, its end (ms), id, 'set' or 'del', the grant's end (ms), trail entry or ''
+-- KEYS: case, grant, holder index, request index, trail, uses
+-- ARGV: case as read ('' for none), case to store, its end (ms), id, 'set' or 'del', the grant's end (ms), trail entry or '',
+--       how often the grant that this step makes can be used or '', the digest of its request
 -- Returns {'STORED'}, {'SAME'} (a repeated attempt), {'CHANGED'} or {'WRONGTYPE', key, type}.
-local kinds = {'string', 'string', 'zset', 'zset', 'stream'}
+local kinds = {'string', 'string', 'zset', 'zset', 'stream', 'hash'}
 for i, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok
   if kind ~= 'none' and kind ~= kinds[i] then return {'WRONGTYPE', key, kind} end
@@ -25,9 +26,13 @@ local function index(key, score, member)
 end
 
 -- What takes away comes first. After a DEL, Redis lets a script go on that a full memory would have stopped.
-if ARGV[5] ~= 'set' and ARGV[1] ~= '' then redis.call('DEL', KEYS[2]) end
+if ARGV[5] ~= 'set' and ARGV[1] ~= '' then redis.call('DEL', KEYS[2], KEYS[6]) end
 redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
 index(KEYS[4], ARGV[3], ARGV[4])
+if ARGV[8] ~= '' then
+  redis.call('HSET', KEYS[6], 'left', ARGV[8], 'digest', ARGV[9])
+  redis.call('PEXPIREAT', KEYS[6], ARGV[6])
+end
 if ARGV[5] == 'set' then
   redis.call('SET', KEYS[2], ARGV[2], 'PXAT', ARGV[6])
   index(KEYS[3], ARGV[6], ARGV[4])

@@ -22,9 +22,9 @@ from tests.grants.test_live import eventually
 CELL = "ada@cell.example"
 
 
-def shop(house: House, grants: Grants) -> Engine:
+def shop(house: House, grants: Grants, *, url: str = "sqlite://") -> Engine:
     """A database with one customer, hooked."""
-    engine = create_engine("sqlite://", poolclass=StaticPool)
+    engine = create_engine(url, poolclass=StaticPool)
     with engine.begin() as connection:
         columns = "id INTEGER PRIMARY KEY, name TEXT, email TEXT, phone TEXT, ssn TEXT, salary INTEGER"
         connection.execute(text(f"CREATE TABLE customers ({columns})"))

@@ -80,6 +80,7 @@ class Ledger:
     counts: dict[str, int] = field(default_factory=dict)
     refusals: list[tuple[str | None, str]] = field(default_factory=list)
     fault: Exception | None = None
+    spent: dict[str, int] = field(default_factory=dict)
 
     @property
     def recorder(self) -> "Ledger":
@@ -98,10 +99,17 @@ class Ledger:
         """The same: nothing is ever waited for."""
         return self.access(principal, groups)
 
+    def spend(self, permits: tuple[Permit, ...]) -> bool:
+        """Counted in `spent`."""
+        if any(self.spent.get(one.grant, 0) >= (one.uses or 0) for one in permits):
+            return False
+        self.spent.update({one.grant: self.spent.get(one.grant, 0) + 1 for one in permits})
+        return True
+
     def grant(self, principal: str, *columns: ColumnName, **terms: object) -> None:
         """Let `principal` see `columns` from now on."""
-        permit = Permit(grant=f"g{len(self.access_of)}", columns=frozenset(columns), **terms)  # type: ignore[arg-type]
         before = self.access_of.get(principal, Access()).permits
+        permit = Permit(grant=f"g{len(before)}", columns=frozenset(columns), **terms)  # type: ignore[arg-type]
         self.access_of[principal] = Access(permits=(*before, permit))
 
     def reveal(self, reveal: Reveal) -> str:

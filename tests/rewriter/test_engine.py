@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from masking import PolicyError
+from masking import PolicyError, RowCondition
 from rewriter import Reason, RewriteError, StatementRefused, acting_as, install
 from rewriter.prepared import Safe
 from tests.rewriter.hooked import (
@@ -35,6 +35,7 @@ from tests.rewriter.hooked import (
     OWNER,
     POLICY,
     RAW,
+    SSN,
     TRUSTED,
     Shop,
     is_raw,
@@ -377,11 +378,22 @@ def test_permits_bound_to_a_statement(shop: Shop) -> None:
         assert not is_raw(connection.execute(text("SELECT email FROM customers")).all())
 
 
-def test_narrowed_permits_are_not_widened(shop: Shop) -> None:
-    """A permit narrowed by uses reveals nothing where nothing counts them."""
-    shop.ledger.grant(ANA, EMAIL, uses=1)
+def test_a_limited_permit_is_used_as_often_as_it_says(shop: Shop) -> None:
+    """Each statement that reveals something takes one use; what another permit reveals as well takes none."""
+    shop.ledger.grant(ANA, EMAIL, uses=2)
+    shop.ledger.grant(ANA, SSN, where=RowCondition.parse("id = 1"))
+    ssn = "SELECT ssn FROM customers ORDER BY id"
     with acting_as(ANA), shop.engine.connect() as connection:
-        assert connection.execute(text(READ)).all() == MASKED
+        for statement in (READ, ssn, "SELECT name FROM customers", READ):
+            connection.execute(text(statement)).all()
+        assert shop.ledger.spent == {"g0": 2}
+        assert connection.scalars(text("SELECT email FROM customers ORDER BY id")).all() == ["[redacted]"] * 2
+        # What is still granted stays so in the same statement.
+        both = connection.execute(text("SELECT email, ssn FROM customers ORDER BY id")).all()
+        assert both == [("[redacted]", RAW[2]), ("[redacted]", "***-**-6666")]
+        shop.ledger.grant(ANA, EMAIL)
+        assert connection.scalars(text("SELECT email FROM customers ORDER BY id")).all() == list(RAW[:2])
+    assert shop.ledger.spent == {"g0": 2}
 
 
 def test_owners_change_the_schema_and_read_masks(shop: Shop) -> None:
