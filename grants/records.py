@@ -82,11 +82,15 @@ def canonical_json(value: object) -> bytes:
 
 
 class StatementScope(Record):
-    """One statement that a request is bound to. `text` is what the approver was shown."""
+    """One statement that a request is bound to. `text` is what the approver was shown.
+
+    `exact`: with fixed literals, what the statement's values are bound by, as `v1:<salt>:<hash>`.
+    """
 
     fingerprint: Fingerprint
     literals: Literal["fixed", "free"]
     text: str = Field(max_length=100_000)
+    exact: str | None = Field(default=None, max_length=200)
 
 
 class Request(Record):

@@ -177,8 +177,8 @@ def check_terms(request: Request, rules: tuple[ApprovalRule, ...], *, policy: Po
     if not timedelta() < request.expires_at - request.requested_at <= LONGEST_PENDING:
         raise RuleError(f"a request must be decided within {LONGEST_PENDING.days} days")
     # Fail closed: a narrowing that the hook does not enforce must not turn into a wide grant.
-    if request.statement is not None and request.statement.literals == "fixed":
-        raise RuleError("statements with fixed literals are not available yet: ask for one with any values (free)")
+    if request.statement is not None and (request.statement.literals == "fixed") != bool(request.statement.exact):
+        raise RuleError("a statement with fixed literals needs what binds them, and no other statement has it")
     if request.break_glass:
         raise RuleError("break-glass is not available yet: ask for approval")
 

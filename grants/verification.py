@@ -124,6 +124,7 @@ def _judged(case: Case, place: Place, *, principal: Principal) -> Verdict:
         grant=request.id,
         columns=rules.covered(request, place.policy),
         statement=request.statement.fingerprint if request.statement else None,
+        exact=request.statement.exact if request.statement else None,
         where=rules.row_condition(request, place.policy),
         uses=request.uses,
         digest=case.request.digest,

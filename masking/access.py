@@ -18,7 +18,8 @@ Fingerprint = NewType("Fingerprint", str)
 class Permit:
     """One live grant (or standing rule) as the hook sees it, already verified.
 
-    `statement`: only that statement, else any. `where`: only those rows, else all. `uses`: how many statements it was
+    `statement`: only that statement, else any; `exact`: only with the values that this is made of, else with any
+    (`rewriter.exactness`). `where`: only those rows, else all. `uses`: how many statements it was
     granted for, else without limit. `expires_at`: the exclusive end, aware UTC; None for a standing rule. `digest`:
     what tells the signed request that it rests on from any other.
     """
@@ -26,6 +27,7 @@ class Permit:
     grant: str
     columns: frozenset[ColumnName]
     statement: Fingerprint | None = None
+    exact: str | None = None
     where: RowCondition | None = None
     uses: int | None = None
     expires_at: datetime | None = None

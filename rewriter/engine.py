@@ -139,7 +139,8 @@ def _executing(dialect: Any, hook: Hook) -> dict[str, Callable[..., None]]:
 
     def do_execute(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:  # noqa: PLR0917 -- SQLAlchemy's
         options = None if context is None else context.execution_options
-        execute(cursor, prepare(cursor.connection, statement, options, is_formatted=is_formatted), parameters, context)
+        safe = prepare(cursor.connection, statement, options, is_formatted=is_formatted, parameters=parameters)
+        execute(cursor, safe, parameters, context)
 
     def do_executemany(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:  # noqa: PLR0917
         options = None if context is None else context.execution_options

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 from masking import NOBODY, Access, PolicyError, session_secrets
 from rewriter.errors import Reason, StatementRefused, UnknownRelation
+from rewriter.exactness import UNKNOWN
 from rewriter.guards import Driver
 from rewriter.kinds import StatementKind
 from rewriter.prepared import Aftermath, Batch, Prepared, Safe
 from rewriter.principals import Principals, Who
 from rewriter.protocols import AccessSource
-from rewriter.reveals import NOTHING, Allowance, Reporter, Shown, allowance
+from rewriter.reveals import NOTHING, Allowance, Reporter, Run, Shown, allowance
 from rewriter.rewrite import Rewritten, rewrite_bound
 from rewriter.row_count import count_rows
 from rewriter.schemas import Schemas, View, without_tables
@@ -40,12 +41,13 @@ def internally() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """One statement as it came: its text, on which connection, for whom, and how the driver will read it."""
+    """One statement as it came: its text, on which connection, for whom, how the driver will read it, and with what."""
 
     text: str
     connection: Any
     who: Who
     is_formatted: bool
+    parameters: object = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +85,15 @@ class Hook:
 
     # The dialect's side.
 
-    def prepare(self, connection: Any, text: Any, options: Mapping[str, object] | None, *, is_formatted: bool) -> Safe:
+    def prepare(
+        self,
+        connection: Any,
+        text: Any,
+        options: Mapping[str, object] | None,
+        *,
+        is_formatted: bool,
+        parameters: object = UNKNOWN,
+    ) -> Safe:
         """The text to run in place of `text`, for the principal that the options or the context name.
 
         Once per statement: what is known already costs a few look-ups, and nothing that grows with anything.
@@ -97,7 +107,7 @@ class Hook:
             prepared = view.statements.get(lane, text)
             if prepared is not None and not prepared.rewritten.revealed:
                 return prepared.sql
-        return self._pass(_Ask(_plain(text), connection, who, is_formatted))
+        return self._pass(_Ask(_plain(text), connection, who, is_formatted, parameters))
 
     def template(self, connection: Any, text: str, options: Mapping[str, object] | None, *, is_formatted: bool) -> str:
         """What becomes of an INSERT of which many are about to be composed. Nothing runs, nothing is recorded."""
@@ -242,7 +252,8 @@ class Hook:
             ask = replace(ask, text=batch.template)
         after: Aftermath | None = None
         while (prepared := self._prepared(ask, view, lane)).rewritten.revealed:
-            record = self._reporter.revealed(ask.who, access, prepared.rewritten, database=view.catalog.database)
+            run = Run(prepared.rewritten, view.catalog.database, ask.parameters)
+            record = self._reporter.revealed(ask.who, access, run)
             if isinstance(record, str):
                 after = Aftermath(is_sensitive=True, is_rewritten=True, record=record)
                 break

@@ -145,3 +145,16 @@ PATTERNS = {
 }
 INSERTED = re.compile(r"\s*+(?i:insert|replace)\b(?:(?!(?i:select|values)\b)[^'])*+(?i:values)\b")
 """The head of an INSERT whose rows are written out."""
+
+
+def _pieces(dialect: Dialect, *, is_percent_doubled: bool) -> re.Pattern[str]:
+    percent = r"(?P<percent>%%)|(?P<parameter>%\([^()%]*\)[sbt]|%[sbt])" if is_percent_doubled else r"(?P<percent>(?!))"
+    return re.compile(
+        rf"{_FORMS[dialect]}|{percent}|(?P<word>[A-Za-z_][\w$]*)|(?P<space>[ \t\n\r\f\v]+)|(?P<sign>.)", re.DOTALL
+    )
+
+
+PIECES = {
+    (dialect, doubled): _pieces(dialect, is_percent_doubled=doubled) for dialect in _FORMS for doubled in (True, False)
+}
+"""Every piece of a statement, one after the other, lists of literals in full."""

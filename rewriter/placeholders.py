@@ -120,6 +120,24 @@ def parseable(sql: str, dialect: Dialect, *, is_percent_doubled: bool = False) -
     return Parseable("".join((*pieces, sql[done:])) if pieces else sql, quoted)
 
 
+def hidden_pieces(sql: str, dialect: Dialect, *, is_percent_doubled: bool) -> dict[int, str]:
+    """Place → operators and names of types that `parseable` did not show to the parser, though they have a meaning."""
+    found: dict[int, str] = {}
+    position = 0
+    search = PATTERNS[dialect, is_percent_doubled, INSERTED.match(sql) is not None].search
+    while match := search(sql, position):
+        start, position = match.span()
+        kind = match.lastgroup
+        if kind == "comment" and match.group() == "/*":
+            position = _block_comment_end(sql, start, dialect)
+        if kind == "operator":
+            position = start + len(_operator(match.group()))
+        text = sql[start:position]
+        if kind in ("typed", "using") or (kind == "operator" and text not in OPERATORS):
+            found[start] = text
+    return found
+
+
 def _blank(kind: str | None, text: str, *, is_percent_doubled: bool) -> str | None:
     """What stands for `text` in the parser's eyes, of the same length; None where it is read as it is."""
     match kind:

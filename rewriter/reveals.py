@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from masking import NOBODY, Access, ColumnName, Fingerprint, Permit, Principal, Reveal
 from rewriter.errors import StatementRefused
+from rewriter.exactness import UNKNOWN, is_exactly
 from rewriter.narrowing import Rows
 from rewriter.principals import Who
 from rewriter.protocols import AccessSource, Recorder
@@ -68,9 +69,33 @@ def _shown(permit: Permit) -> Shown:
     return Shown(rows=frozenset((column, permit.where) for column in permit.columns))
 
 
-def live(access: Access, at: datetime) -> Access:
-    """`access` without what has ended by `at`; the same object where nothing has."""
-    permits = tuple(one for one in access.permits if one.expires_at is None or at < one.expires_at)
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A statement that is about to run, where, and with which of the driver's parameters."""
+
+    rewritten: Rewritten
+    database: str
+    parameters: object = UNKNOWN
+
+    def is_within(self, permit: Permit) -> bool:
+        """Whether the statement, if `permit` is for it, has the values that the permit is bound to."""
+        rewritten = self.rewritten
+        return (
+            permit.exact is None
+            or permit.statement != rewritten.fingerprint
+            or is_exactly(
+                permit.exact,
+                rewritten.original,
+                rewritten.dialect,
+                parameters=self.parameters,
+                is_percent_doubled=rewritten.is_percent_doubled,
+            )
+        )
+
+
+def without(access: Access, dropped: Callable[[Permit], bool]) -> Access:
+    """`access` less some of its permits; the same object where it loses none."""
+    permits = tuple(one for one in access.permits if not dropped(one))
     return access if len(permits) == len(access.permits) else Access(permits=permits)
 
 
@@ -104,10 +129,11 @@ class Reporter:
         self._place = place
         self._host = socket.gethostname()
 
-    def revealed(self, who: Who, access: Access, rewritten: Rewritten, *, database: str) -> str | Access:
+    def revealed(self, who: Who, access: Access, run: Run) -> str | Access:
         """The id of the record of this reveal; or what is left of `access`, under which to try again, always less."""
-        at = datetime.now(UTC)
-        left = live(access, at)
+        at, rewritten = datetime.now(UTC), run.rewritten
+        left = without(access, lambda one: one.expires_at is not None and at >= one.expires_at)
+        left = without(left, lambda one: not run.is_within(one))
         if left is not access:
             return left
         permits = permits_used(access, rewritten)
@@ -117,10 +143,10 @@ class Reporter:
         limited = tuple(permit for permit in permits if permit.uses is not None)
         if limited and not (self._source is not None and self._source.spend(limited)):
             # Fail closed: what cannot be counted is not used.
-            return Access(permits=tuple(one for one in access.permits if one not in limited))
+            return without(access, limited.__contains__)
         reveal = self._reveal(who, rewritten.fingerprint, rewritten.statement, permits=permits, at=at)
         columns = tuple(sorted(rewritten.revealed))
-        reveal = replace(reveal, database=database, tables=rewritten.tables, columns=columns)
+        reveal = replace(reveal, database=run.database, tables=rewritten.tables, columns=columns)
         # Fail closed: what cannot be recorded is masked.
         return self._recorded(self._recorder, reveal) or NOBODY
 

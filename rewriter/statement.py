@@ -24,7 +24,7 @@ from rewriter.errors import Reason, StatementRefused
 from rewriter.grammar import simplified
 from rewriter.kinds import StatementKind, simple_kind, unknown_kind
 from rewriter.lexical_forms import PATTERNS
-from rewriter.placeholders import check_quotes_closed, parseable
+from rewriter.placeholders import check_quotes_closed, hidden_pieces, parseable
 
 MAX_DEPTH = 400
 """Deepest nesting of brackets that is parsed; beyond it a statement is refused."""
@@ -271,16 +271,27 @@ def _canonical(statement: Statement, token: Token) -> str:
     return text if token.start in statement.quoted else text.upper()
 
 
+def _words(statement: Statement) -> Iterator[tuple[str, str]]:
+    """Each token as the fingerprint sees it, and as it is shown; with what the parser was not shown in its place."""
+    hidden = hidden_pieces(statement.sql, statement.dialect, is_percent_doubled=statement.is_percent_doubled)
+    places = {token.start for token in statement.tokens}
+    apart = [(start, text.upper(), text) for start, text in hidden.items() if start not in places]
+    told = []
+    for token in statement.tokens:
+        canonical, text = _canonical(statement, token), statement.text[token.start : token.end + 1]
+        if (operator := hidden.get(token.start)) is not None:
+            canonical = text = operator
+        told.append((token.start, canonical, "?" if canonical == "?" else text))
+    for _, canonical, text in sorted(told + apart):
+        yield canonical, text
+
+
 def without_literals(statement: Statement) -> str:
     """The statement on one line with each literal and placeholder as `?`, and no comments."""
-    text = " ".join(
-        "?" if _canonical(statement, token) == "?" else statement.text[token.start : token.end + 1]
-        for token in statement.tokens
-    )
-    return text or statement.kind.value
+    return " ".join(text for _, text in _words(statement)) or statement.kind.value
 
 
 def fingerprint(statement: Statement) -> Fingerprint:
     """`v1:` and 32 hex digits: equal for statements that differ only in literals, layout, comments and letter case."""
-    canonical = "\x00".join(_canonical(statement, token) for token in statement.tokens)
+    canonical = "\x00".join(canonical for canonical, _ in _words(statement))
     return Fingerprint("v1:" + hashlib.sha256(f"{statement.dialect}\x00{canonical}".encode()).hexdigest()[:32])

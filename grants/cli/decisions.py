@@ -9,6 +9,7 @@ import typer
 from grants.cli.dockets import full_id, live_text, print_docket
 from grants.cli.documents import request_document
 from grants.cli.moments import duration as parsed_duration
+from grants.cli.previews import Preview, preview
 from grants.cli.rendering import print_json, print_lines
 from grants.cli.settings import Settings, with_settings
 from grants.cli.shown_statements import is_shown_truly
@@ -20,7 +21,7 @@ from masking import Principal
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="The request's id; four of its letters are enough.")]
 
 
-@with_settings("environment", "policy", "redis", "key")
+@with_settings("environment", "database", "policy", "redis", "key")
 def approve(
     settings: Settings,
     *,
@@ -48,8 +49,11 @@ def approve(
             raise SignatureError(f"{before.id} cannot be trusted: {before.problem}")
         _check_statement(before)
         is_asked = is_terminal() and not (is_sure or settings.as_json)
+        told = (
+            None if settings.as_json else preview(settings, before.request.statement, office.policy, by=desk.principal)
+        )
         if is_asked:
-            _print_before(before, office)
+            _print_before(before, office, told)
             typer.confirm(f"Approve this as {desk.principal}?", abort=True, err=True)
         # Signed is the request that is shown, whatever stands under its id by now.
         after = desk.approve(before.id, digest=digest or before.digest, duration=duration)
@@ -57,7 +61,7 @@ def approve(
             print_json(request_document(after, office.policy, environment=office.environment))
             return
         if not is_asked:
-            _print_before(before, office)
+            _print_before(before, office, told)
         _print_approved(settings, after, office, by=desk.principal)
 
 
@@ -74,8 +78,8 @@ def is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _print_before(docket: Docket, office: Office) -> None:
-    print_docket(docket, office.policy, now=office.clock())
+def _print_before(docket: Docket, office: Office, told: Preview | None) -> None:
+    print_docket(docket, office.policy, now=office.clock(), preview=told)
     print_lines()
 
 

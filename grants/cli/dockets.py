@@ -5,6 +5,7 @@ from datetime import datetime
 
 from grants.cli.approvers import progress
 from grants.cli.exits import CommandError, ExitCode
+from grants.cli.previews import Preview
 from grants.cli.rendering import distance, print_facts, print_table, shown_instant
 from grants.cli.shown_statements import is_shown_truly
 from grants.desk import Docket, Office, Unreadable
@@ -95,8 +96,9 @@ def _end(docket: Docket, now: datetime) -> str:
     return distance(docket.case.decisions[-1].record.at, now) if docket.case.decisions else ""
 
 
-def print_docket(docket: Docket, policy: Policy, *, now: datetime) -> None:
+def print_docket(docket: Docket, policy: Policy, *, now: datetime, preview: Preview | None = None) -> None:
     """One request in full: what an approver should read before saying yes."""
+    preview = preview or Preview()
     request, standing = docket.request, docket.standing
     columns = ", ".join(str(column) for column in request.columns)
     print_facts(
@@ -108,6 +110,9 @@ def print_docket(docket: Docket, policy: Policy, *, now: datetime) -> None:
             ("scope", scope_text(docket)),
             ("columns", columns),
             ("statement", _statement(request.statement)),
+            ("tables", ", ".join(preview.tables)),
+            ("masked as", "\n".join(f"{column}: {mask}" for column, mask in preview.masks.items())),
+            ("rows", preview.rows),
             ("for", format_duration(request.duration)),
             ("reason", request.reason),
             ("asked", f"{distance(request.requested_at, now)}, {shown_instant(request.requested_at)}"),
@@ -125,7 +130,8 @@ def _statement(scope: StatementScope | None) -> str:
     if scope is None:
         return ""
     note = _VALUES[scope.literals] if is_shown_truly(scope) else "NOT the statement that the request is bound to"
-    return f"{scope.text}\n({note})"
+    text = scope.text.replace("\n", "\N{SYMBOL FOR NEWLINE}")
+    return f"{text}\n({note})"
 
 
 def _decision(decision: Decision) -> str:

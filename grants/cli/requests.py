@@ -12,9 +12,10 @@ from grants.cli.dockets import full_id, live_text, print_docket, print_requests,
 from grants.cli.documents import request_document
 from grants.cli.exits import CommandError, ExitCode
 from grants.cli.moments import duration as parsed_duration
+from grants.cli.previews import preview
 from grants.cli.rendering import distance, print_json, print_lines, print_table, shown_instant
 from grants.cli.settings import Settings, with_settings
-from grants.cli.statements import check_rows, statement_request
+from grants.cli.statements import Literals, check_rows, statement_request
 from grants.desk import Docket, Office, Unreadable
 from grants.errors import SignatureError
 from grants.records import State, StatementScope
@@ -45,12 +46,20 @@ _ROWS = 'Only these rows, such as "id = 42"; checked against the database where 
 Where = Annotated[str | None, typer.Option("--where", metavar="CONDITION", help=_ROWS)]
 Uses = Annotated[int | None, typer.Option("--uses", metavar="N", min=1, help="Only so many statements.")]
 _ONE_STATEMENT = (
-    "Only the statement in this file (- for standard input), with any values; needs --database. Without SCOPE: all "
-    "that it reads masked."
+    "Only the statement in this file (- for standard input); needs --database. Without SCOPE: all that it reads masked."
 )
 Query = Annotated[
     Path | None,
-    typer.Option("--query", metavar="FILE", exists=True, dir_okay=False, allow_dash=True, help=_ONE_STATEMENT),
+    typer.Option("--query", metavar="FILE", help=_ONE_STATEMENT),
+]
+
+FixedOrFree = Annotated[
+    Literals | None,
+    typer.Option(
+        "--literals",
+        show_default=False,
+        help="With --query: its values alone (fixed), or any (free). Fixed, unless it has parameters.",
+    ),
 ]
 
 
@@ -64,6 +73,7 @@ def request(  # noqa: PLR0913 -- a command's parameters are its options
     where: Where = None,
     uses: Uses = None,
     query: Query = None,
+    literals: FixedOrFree = None,
 ) -> None:
     """Ask to see sensitive columns for a while.
 
@@ -73,7 +83,7 @@ def request(  # noqa: PLR0913 -- a command's parameters are its options
         raise CommandError(
             ExitCode.USAGE, "name a SCOPE such as customers.email or tag:contact, or give a statement with --query"
         )
-    statement, columns = _statement(settings, query)
+    statement, columns = _statement(settings, query, literals)
     if where is not None and settings.database:
         check_rows(settings, scopes or columns, where)
     ask = Ask(
@@ -89,11 +99,16 @@ def request(  # noqa: PLR0913 -- a command's parameters are its options
         _print_requested(settings, docket, office)
 
 
-def _statement(settings: Settings, query: Path | None) -> tuple[StatementScope | None, tuple[str, ...]]:
+def _statement(
+    settings: Settings, query: Path | None, literals: Literals | None
+) -> tuple[StatementScope | None, tuple[str, ...]]:
     if query is None:
         return None, ()
-    text = typer.get_text_stream("stdin").read() if str(query) == "-" else query.read_text(encoding="utf-8")
-    return statement_request(settings, text)
+    try:
+        text = typer.get_text_stream("stdin").read() if str(query) == "-" else query.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CommandError(ExitCode.USAGE, f"the statement {query} cannot be read: {type(exc).__name__}") from exc
+    return statement_request(settings, text, literals)
 
 
 def _print_requested(settings: Settings, docket: Docket, office: Office) -> None:
@@ -114,7 +129,7 @@ def _print_requested(settings: Settings, docket: Docket, office: Office) -> None
     print_lines(f"  it lapses {distance(ends, office.clock())}, {shown_instant(ends)}")
 
 
-@with_settings("environment", "policy", "redis")
+@with_settings("environment", "database", "policy", "redis")
 def requests(
     settings: Settings,
     *,
@@ -160,12 +175,16 @@ def _order(docket: Docket | Unreadable) -> tuple[int, datetime]:
 
 def _print_one(settings: Settings, office: Office, identifier: str) -> None:
     docket = office.docket(full_id(office, identifier))
+    told = None
+    if isinstance(docket, Docket) and docket.standing.state is State.PENDING:
+        told = preview(settings, docket.request.statement, office.policy)
     if settings.as_json:
-        print_json(request_document(docket, office.policy, environment=office.environment))
+        document = request_document(docket, office.policy, environment=office.environment)
+        print_json(document | {"preview": told.document() if told else None})
         return
     if isinstance(docket, Unreadable):
         raise SignatureError(f"{docket.id} cannot be trusted: {docket.problem}")
-    print_docket(docket, office.policy, now=office.clock())
+    print_docket(docket, office.policy, now=office.clock(), preview=told)
 
 
 @with_settings("environment", "policy", "redis")

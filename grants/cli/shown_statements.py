@@ -12,8 +12,24 @@ from masking import Dialect
 
 
 def is_shown_truly(scope: StatementScope) -> bool:
-    """Whether the fingerprint is that of the text, in any of the dialects."""
-    return any(_fingerprint(scope.text, dialect) == scope.fingerprint for dialect in get_args(Dialect))
+    """Whether what the request is bound to is the text, in any of the dialects: as a statement, and in its values.
+
+    A text with comments or line breaks, in which its author could tell stories, is not.
+    """
+    return any(
+        _fingerprint(scope.text, dialect) == scope.fingerprint and _is_plain(scope, dialect)
+        for dialect in get_args(Dialect)
+    )
+
+
+def _is_plain(scope: StatementScope, dialect: Dialect) -> bool:
+    from rewriter.exactness import UNKNOWN, is_exactly, shown  # noqa: PLC0415 -- the rewriter takes long to import
+
+    if shown(scope.text, dialect) != scope.text:
+        return False
+    return scope.exact is None or is_exactly(
+        scope.exact, scope.text, dialect, parameters=UNKNOWN, is_percent_doubled=False
+    )
 
 
 def _fingerprint(text: str, dialect: Dialect) -> str | None:

@@ -1,8 +1,10 @@
 """How a statement would run: `explain`, and requests for one statement. No statement of anybody is run."""
 
 import re
+import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +17,14 @@ from grants.cli.settings import Settings, with_settings
 from grants.records import StatementScope
 from masking import Policy, PolicyError, Principal, RowCondition
 
+
+class Literals(StrEnum):
+    """Whether a grant for a statement is good for its values alone, or for any."""
+
+    FIXED = "fixed"
+    FREE = "free"
+
+
 if TYPE_CHECKING:
     from rewriter import Installed, Rewritten
 
@@ -25,11 +35,16 @@ _PARAMETER = re.compile(
 """A parameter; or, as the first group, text in which none can stand."""
 
 
-def statement_request(settings: Settings, sql: str) -> tuple[StatementScope, tuple[str, ...]]:
+def statement_request(
+    settings: Settings, sql: str, literals: Literals | None
+) -> tuple[StatementScope, tuple[str, ...]]:
     """What a request for one statement is bound to, and the columns that the statement needs.
 
-    The statement is bound by its fingerprint, which knows no literals: it may run with any values, and what the
-    approver is shown has none.
+    With free literals it is bound by its fingerprint alone, and what the approver is shown has none. `literals` None:
+    fixed where the statement has no parameters, whose values could not be known.
+
+    Raises:
+        CommandError: it reads nothing sensitive, or has parameters that were to be fixed.
     """
     from grants.cli.engines import hooked  # noqa: PLC0415 -- SQLAlchemy and the rewriter take long to import
 
@@ -38,8 +53,22 @@ def statement_request(settings: Settings, sql: str) -> tuple[StatementScope, tup
     columns = tuple(str(column) for column in sorted(rewritten.masked | rewritten.revealed))
     if not columns:
         raise CommandError(ExitCode.REFUSED, "nothing to ask for: the statement reads no sensitive column")
-    scope = StatementScope(fingerprint=rewritten.fingerprint, literals="free", text=rewritten.statement)
-    return scope, columns
+    return _scope(rewritten, literals, is_open=rewritten.original != sql), columns
+
+
+def _scope(rewritten: "Rewritten", literals: Literals | None, *, is_open: bool) -> StatementScope:
+    """`is_open`: the statement has parameters."""
+    from rewriter.exactness import exact_hash, has_parameters, shown  # noqa: PLC0415 -- as above
+
+    sql, dialect = rewritten.original, rewritten.dialect
+    is_open = is_open or has_parameters(sql, dialect)
+    if literals is Literals.FREE or (literals is None and is_open):
+        return StatementScope(fingerprint=rewritten.fingerprint, literals="free", text=rewritten.statement)
+    if is_open:
+        message = "the statement has parameters, whose values are not known: write them into it (the application may"
+        raise CommandError(ExitCode.USAGE, f"{message} send them as parameters all the same), or add --literals free")
+    exact = exact_hash(sql, dialect, salt=secrets.token_hex(8))
+    return StatementScope(fingerprint=rewritten.fingerprint, literals="fixed", text=shown(sql, dialect), exact=exact)
 
 
 def check_rows(settings: Settings, scopes: Sequence[str], where: str) -> None:

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from grants import verification, workflow
 from grants.errors import SignatureError
-from grants.records import Approval, Case, Decision, Request, StoredCase, identifier_of
+from grants.records import Approval, Case, Decision, Request, StatementScope, StoredCase, identifier_of
 from grants.signing import SigningKey, unopened
 from grants.verification import Place, Valid, Void
-from masking import Policy, Principal
+from masking import Fingerprint, Policy, Principal
 from tests.grants.conftest import KEYS, ask, policy_text
 
 ANA, BO, CY, DEE = (Principal(name) for name in ("ana", "bo", "cy", "dee"))
@@ -340,3 +340,21 @@ def test_a_condition_on_rows_holds_under_the_policy_as_it_is_now(policy: Policy)
     assert found.permit.where.columns == {"id", "Country"}
     stricter = Policy.parse(policy_text().replace("columns:", "columns:\n  customers.country: redact"))
     assert_void(judged(text, stricter))
+
+
+STATEMENT = StatementScope(fingerprint=Fingerprint("v1:0"), literals="fixed", text="SELECT 1", exact="v1:00:11")
+
+
+@pytest.mark.parametrize(
+    "changed", [{"fingerprint": "v1:1"}, {"literals": "free"}, {"text": "SELECT 2"}, {"exact": "v1:00:22"}]
+)
+def test_no_field_of_a_statement_can_be_changed(policy: Policy, changed: dict[str, str]) -> None:
+    """Not even by the requester, once it was approved."""
+    case = granted(policy, statement=STATEMENT)
+    found = judged(case.stored(), policy)
+    assert isinstance(found, Valid)
+    assert (found.permit.statement, found.permit.exact) == ("v1:0", "v1:00:11")
+    statement = STATEMENT.model_dump(mode="json") | changed
+    for key in (None, KEYS["ana"]):
+        forged = rewritten(case.request.token, {"statement": statement}, key=key)
+        assert_void(judged(stored(forged, case.decisions[0].token), policy))

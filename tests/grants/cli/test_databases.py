@@ -1,11 +1,15 @@
 """`explain`, `check` and requests for one statement, on live databases."""
 
 import json
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from grants import Ask, Grants, StatementScope, load_key
+from masking import Policy
 from tests.grants.cli.conftest import Shell, application, filled
 
 QUERY = "SELECT name, email, ssn, phone FROM customers WHERE id = 1"
@@ -119,7 +123,7 @@ def test_request_for_one_statement(shell: Shell, sqlite_shop: str, tmp_path: Pat
     """A statement's own columns are asked for; the approver sees it without its literals, and only it is revealed."""
     file = tmp_path / "query.sql"
     file.write_text("select email -- whom to write\nfrom customers where id = 1", encoding="utf-8")
-    words = ("request", "--query", str(file), "--for", "30m", "--reason", "OPS-7")
+    words = ("request", "--query", str(file), "--literals", "free", "--for", "30m", "--reason", "OPS-7")
     asked = shell.json(*words)
     assert asked["scopes"] == ["customers.email"]
     assert asked["statement"]["text"] == "select email from customers where id = ?"
@@ -139,6 +143,8 @@ def test_request_for_one_statement_with_parameters(shell: Shell, shop: str, tmp_
     """A statement with SQLAlchemy's parameters is the one that the application sends, on every engine."""
     file = tmp_path / "query.sql"
     file.write_text("SELECT email FROM customers WHERE id = :id AND name <> 'a :b'", encoding="utf-8")
+    fixed = ("request", "--query", str(file), "--literals", "fixed", "--for", "30m", "--reason", "OPS-7")
+    assert "has parameters" in shell.fails(2, *fixed)
     asked = shell.json("request", "--query", str(file), "--for", "30m", "--reason", "OPS-7")
     shell.ok("approve", asked["id"], by="bo")
     statement = text("SELECT email FROM customers WHERE id = :id AND name <> :name")
@@ -198,3 +204,51 @@ def test_a_condition_on_rows_that_the_policy_does_not_allow(
     assert outcome.exit_code == 1
     assert said in outcome.stderr
     assert shell.json("requests") == []
+
+
+@pytest.mark.parametrize("database", ["sqlite_database", "postgres_database", "mariadb_database", "duckdb_database"])
+def test_request_for_one_statement_with_its_values(
+    shell: Shell, request: pytest.FixtureRequest, *, database: str, tmp_path: Path
+) -> None:
+    """The approver sees it whole, its table, masks and number of rows; it alone is revealed; no record has a value."""
+    shell.variables["UNMASK_DATABASE_URL"] = filled(request.getfixturevalue(database))
+    file = tmp_path / "query.sql"
+    file.write_text("select email -- for OPS-7\nfrom customers where name <> 'B7077' and id = 1;", encoding="utf-8")
+    asked = shell.json("request", "--query", str(file), "--for", "30m", "--reason", "OPS-7")
+    told = shell.json("requests", asked["id"])
+    assert told["statement"]["text"] == "select email from customers where name <> 'B7077' and id = 1"
+    assert told["preview"]["masks"] == {"customers.email": "email"}
+    assert told["preview"]["rows"] == "1"
+    assert [table.rpartition(".")[2] for table in told["preview"]["tables"]] == ["customers"]
+    shown = shell.ok("approve", asked["id"], by="bo")
+    assert "(with these values)" in shown
+    assert "customers.email: email" in shown
+    statement = "SELECT email FROM customers WHERE name <> 'B7077' AND id = 1"
+    with application(shell) as connected, connected("ana@shop.example") as connection:
+        bound = text("SELECT email FROM customers WHERE name <> :name AND id = :id")
+        assert connection.scalar(text(statement)) == "ada@lovelace.example"
+        assert connection.scalar(bound, {"id": 1, "name": "B7077"}) == "ada@lovelace.example"
+        assert connection.scalar(bound, {"id": 1, "name": "B7078"}) == "a***@***.example"
+        assert connection.scalar(text(statement.replace("<>", "<"))) in (None, "a***@***.example")
+    assert shell.ok("audit", "--format", "jsonl").count("7077") == 0
+
+
+def test_a_statement_that_is_not_what_it_shows_is_not_approved(shell: Shell, sqlite_shop: str) -> None:
+    """Another value than the one that it is bound to, or a comment or line break in which its author tells stories."""
+    words = ("request", "--query", "-", "--for", "30m", "--reason", "OPS-7")
+    outcome = shell.run(*words, "--json", stdin="SELECT email FROM customers WHERE id = 1")
+    assert outcome.exit_code == 0, outcome.output
+    made = json.loads(outcome.stdout)["statement"]
+    key = load_key(shell.folder / "ana")
+    policy = Policy.load(shell.variables["UNMASK_POLICY"])
+    with closing(Grants.connect(shell.variables["UNMASK_REDIS_URL"])) as grants:
+        desk = grants.desk(policy=policy, environment="prod", key=key)
+        for shown in (
+            "SELECT email FROM customers WHERE id = 2",
+            "SELECT email FROM customers WHERE id = 1 -- approved by cy",
+            "SELECT email FROM customers\nWHERE id = 1",
+        ):
+            scope = StatementScope(**{**made, "text": shown})
+            ask = Ask(scopes=("customers.email",), reason="OPS-7", duration=timedelta(minutes=5), statement=scope)
+            docket = desk.request(ask)
+            assert "another statement than" in shell.fails(1, "approve", docket.id, by="bo")

@@ -1,0 +1,157 @@
+"""Statements with fixed values: what means the same still matches, and nothing else does."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from rewriter import acting_as
+from rewriter.exactness import UNKNOWN, exact_hash, has_parameters, is_exactly, shown
+from rewriter.statement import fingerprint, read_statement
+from tests.rewriter.hooked import ANA, EMAIL, RAW, Shop, shop
+
+__all__ = ["shop"]
+QUERY = "SELECT email FROM customers WHERE id = 42 AND name = 'O''Brien'"
+EXACT = exact_hash(QUERY, "postgresql", salt="5a17")
+
+
+def matches(sql: str, parameters: object = UNKNOWN, *, is_percent_doubled: bool = False) -> bool:
+    """Whether `sql` has the values of `QUERY`."""
+    return is_exactly(EXACT, sql, "postgresql", parameters=parameters, is_percent_doubled=is_percent_doubled)
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters"),
+    [
+        ("select EMAIL\n from Customers -- whom\n where id=42 and/* x */name='O''Brien'", UNKNOWN),
+        ("SELECT email FROM customers WHERE id = $1 AND name = $2", (42, "O'Brien")),
+        ("SELECT email FROM customers WHERE id = $2 AND name = $1", ["O'Brien", 42]),
+        ("SELECT email FROM customers WHERE id = 42 AND name = $1", ("O'Brien",)),
+    ],
+)
+def test_layout_comments_letter_case_and_parameters_do_not_matter(sql: str, parameters: object) -> None:
+    """A value is the same whether it stands in the text or beside it."""
+    assert matches(sql, parameters)
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters"),
+    [
+        (QUERY.replace("42", "43"), UNKNOWN),
+        (QUERY.replace("42", "42.0"), UNKNOWN),
+        (QUERY.replace("42", "'42'"), UNKNOWN),
+        (QUERY.replace("O''B", "O''b"), UNKNOWN),
+        (QUERY.replace("'O''Brien'", "E'O''Brien'"), UNKNOWN),
+        (QUERY.replace("'O''Brien'", "$$O'Brien$$"), UNKNOWN),
+        (QUERY.replace("id = 42", "id = 42 OR TRUE"), UNKNOWN),
+        (QUERY.replace("42", "$1"), UNKNOWN),
+        (QUERY.replace("42", "$1"), (True,)),
+        (QUERY.replace("42", "$1"), ("42",)),
+        (QUERY.replace("42", "$1"), (Decimal("42.0"),)),
+        (QUERY.replace("42", "$1"), (42.0,)),
+        (QUERY.replace("42", "$1"), (None,)),
+        (QUERY.replace("42", "$1"), ()),
+        (QUERY.replace("42", "$1"), ([42],)),
+        (QUERY.replace("42", "$1"), {"1": 42}),
+        (QUERY.replace("42", "$2"), (42,)),
+        (QUERY.replace("42", "$1"), [(42,)]),
+    ],
+)
+def test_any_other_value_does_not_match(sql: str, parameters: object) -> None:
+    """Nor one of another type, nor one that is not known."""
+    assert not matches(sql, parameters)
+
+
+class Sly(int):
+    """Says one number and is another."""
+
+    def __str__(self) -> str:
+        """What it says."""
+        return "42"
+
+
+def test_a_value_that_only_says_what_it_is_does_not_match() -> None:
+    """A driver may take a subclass by its content."""
+    assert not matches(QUERY.replace("42", "$1"), (Sly(1),))
+
+
+def test_drivers_placeholders_are_read_as_the_driver_does() -> None:
+    """By name and by place; `%%` is one sign, also within a literal."""
+    exact = exact_hash("SELECT 1 WHERE a LIKE 'x%' AND b = 2", "postgresql", salt="00")
+    for sql, parameters in (
+        ("SELECT 1 WHERE a LIKE 'x%%' AND b = %(b)s", {"b": 2}),
+        ("SELECT 1 WHERE a LIKE %s AND b = %s", ("x%", 2)),
+        ("SELECT 1 WHERE a LIKE %(a)s AND b = 2", {"a": "x%"}),
+    ):
+        assert is_exactly(exact, sql, "postgresql", parameters=parameters, is_percent_doubled=True)
+    whole = exact_hash("SELECT 'b', 7", "sqlite", salt="00")
+    for sql, values in (("SELECT :x, :y", {"x": "b", "y": 7}), ("SELECT ?, ?", ("b", 7)), ("SELECT ?2, ?1", (7, "b"))):
+        assert is_exactly(whole, sql, "sqlite", parameters=values, is_percent_doubled=False)
+
+
+def test_every_value_of_a_long_list_counts() -> None:
+    """Though the fingerprint takes a list as one."""
+    numbers = [str(number) for number in range(40)]
+    sql = f"SELECT email FROM customers WHERE id IN ({', '.join(numbers)})"
+    exact = exact_hash(sql, "postgresql", salt="00")
+    for other in (numbers[:-1], [*numbers, "40"], [*numbers[:-1], "-39"], [*numbers[:-1], "NULL"], numbers[::-1]):
+        text = f"SELECT email FROM customers WHERE id IN ({', '.join(other)})"
+        assert not is_exactly(exact, text, "postgresql", parameters=UNKNOWN, is_percent_doubled=False)
+
+
+VALUES = st.one_of(st.text(max_size=4), st.integers(), st.booleans(), st.none(), st.dates(), st.binary(max_size=2))
+
+
+@given(first=VALUES, second=VALUES, value=VALUES)
+def test_two_values_match_only_if_they_are_the_same(first: object, second: object, value: object) -> None:
+    """Of whatever types they are, and however a text may look like two of them."""
+    if isinstance(first, str) and "\\" not in first:
+        literal = "'" + first.replace("'", "''") + "'"
+        exact = exact_hash(f"SELECT {literal}, 7", "postgresql", salt="00")
+        for pair in ((first, 7), (second, 7), (first, value), (value, second)):
+            is_same = [type(one) for one in pair] == [str, int] and pair == (first, 7)
+            found = is_exactly(exact, "SELECT $1, $2", "postgresql", parameters=pair, is_percent_doubled=False)
+            assert found == is_same
+
+
+def test_what_is_shown_is_the_statement_without_stories() -> None:
+    """No comments or line breaks outside of literals; the same statement with the same values."""
+    told = shown("SELECT email  -- approved\n FROM customers /* by\nall */ WHERE name = 'a  -- b' ;", "postgresql")
+    assert told == "SELECT email FROM customers WHERE name = 'a  -- b'"
+    assert shown(told, "postgresql") == told
+    assert not has_parameters(told, "postgresql")
+    assert has_parameters("SELECT $1", "postgresql")
+    with pytest.raises(ValueError, match="parameters"):
+        exact_hash("SELECT ?", "sqlite", salt="00")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT email FROM customers WHERE a ~<~ b", "SELECT email FROM customers WHERE a ~>~ b"),
+        ("SELECT email FROM customers WHERE a ~<~ b", "SELECT email FROM customers WHERE a - b"),
+        ("SELECT email FROM customers ORDER BY id USING <", "SELECT email FROM customers ORDER BY id USING >"),
+        ("SELECT email FROM customers WHERE a = cidr '1'", "SELECT email FROM customers WHERE a = money '1'"),
+    ],
+)
+def test_what_the_parser_is_not_shown_tells_statements_apart(one: str, other: str) -> None:
+    """Operators and types that it does not know are blanked for it; they have a meaning all the same."""
+    assert fingerprint(read_statement(one, "postgresql")) != fingerprint(read_statement(other, "postgresql"))
+
+
+def test_a_grant_with_fixed_values_is_good_for_them_alone(shop: Shop) -> None:
+    """Written out or bound by each driver; with other values the same statement is masked, but for other grants."""
+    file = "SELECT email FROM customers WHERE id = 1"
+    found = shop.installed.explain(file)
+    shop.ledger.grant(ANA, EMAIL, statement=found.fingerprint, exact=exact_hash(file, found.dialect, salt="00"), uses=4)
+    bound = text("select email from customers where id = :id")
+    with acting_as(ANA), shop.engine.connect() as connection:
+        assert connection.scalar(text(file)) == RAW[0]
+        assert connection.scalar(text(file.replace("1", "2"))) == "[redacted]"
+        assert [connection.scalar(bound, {"id": number}) for number in (1, 2)] == [RAW[0], "[redacted]"]
+        assert connection.scalar(text(file.lower() + " -- again")) == RAW[0]
+        assert connection.scalar(text("SELECT email FROM customers WHERE id IN (1)")) == "[redacted]"
+        assert connection.scalar(text("SELECT email FROM customers WHERE id < 2")) == "[redacted]"
+    assert shop.ledger.spent == {"g0": 3}
