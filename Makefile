@@ -58,12 +58,14 @@ $(VENV)/wheel.stamp: $(SOURCES) | $(BIN)/python
 
 lock: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade uv
-	$(BIN)/uv pip compile $(LOCKED) --upgrade --python-version 3.11 --all-extras --group build pyproject.toml \
+	$(BIN)/uv pip compile $(LOCKED) --upgrade --python-version 3.11 $(SHOWN) --group build pyproject.toml \
 		-o requirements/demo.txt
 	$(BIN)/uv pip compile $(LOCKED) --upgrade --python-version 3.11 --all-extras --group dev pyproject.toml \
 		-c requirements/demo.txt -o requirements/dev.txt
 	printf 'pgserver\npsutil\nredislite\n' | $(BIN)/uv pip compile $(LOCKED) --upgrade --python-version 3.12 --no-deps - \
 		-c requirements/dev.txt -o requirements/servers.txt
+# What the demo shows needs no notifications.
+SHOWN := --extra postgresql --extra mysql --extra duckdb --extra demo
 LOCKED := --quiet --no-config --universal --generate-hashes --no-header --no-emit-index-url
 
 clean:

@@ -8,7 +8,7 @@ from grants.chains import Fault
 from grants.checkpoint_file import CheckpointFile
 from grants.checkpoints import Checkpoints, Head
 from grants.client import Grants
-from grants.desk import Desk, Docket, Office, Unreadable
+from grants.desk import Desk
 from grants.errors import (
     GrantError,
     RecordError,
@@ -20,6 +20,7 @@ from grants.errors import (
     UnknownPrincipal,
     UnknownRequest,
 )
+from grants.office import Docket, Office, Unreadable
 from grants.records import Lease, Request, State, StatementScope
 from grants.signing import PublicKey, SigningKey, generate_key, load_key
 from grants.sinks import JsonLinesSink, LoggingSink, Sink, StreamSink

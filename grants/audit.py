@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 from pydantic import AwareDatetime, ValidationError
 
 from grants.records import Record
-from grants.signing import PublicKey, SigningKey
+from grants.signing import PublicKey, Signer
 
 
 class Event(StrEnum):
@@ -29,23 +29,30 @@ class Event(StrEnum):
     REVOKED = "revoked"
     EXPIRED = "expired"
     REVEALED = "revealed"
+    REVIEWED = "reviewed"
     FETCHED = "fetched"
     REFUSED = "refused"
     FAILED = "failed"
     PRUNED = "pruned"
 
 
-STEPS = frozenset({Event.REQUESTED, Event.APPROVED, Event.DENIED, Event.REVOKED})
+STEPS = frozenset({Event.REQUESTED, Event.APPROVED, Event.DENIED, Event.REVOKED, Event.REVIEWED})
 """What only a person does."""
 
 
 class GrantUse(Record):
-    """A grant that a reveal rests on: which, why, who approved it, and the shape of its condition on rows."""
+    """A grant that a reveal rests on: which, why, and who approved it.
+
+    `where`: the shape of its condition on rows. `uses`: how many statements it was for. `break_glass`: its holder
+    granted it to themselves.
+    """
 
     id: str
     reason: str = ""
     approvers: tuple[str, ...] = ()
     where: str | None = None
+    uses: int | None = None
+    break_glass: bool | None = None
 
 
 class ChainEnd(Record):
@@ -69,6 +76,8 @@ class Entry(Record):
     holder: str | None = None
     scopes: tuple[str, ...] | None = None
     where: str | None = None
+    uses: int | None = None
+    break_glass: bool | None = None
     columns: tuple[str, ...] | None = None
     tables: tuple[str, ...] | None = None
     duration: timedelta | None = None
@@ -124,7 +133,7 @@ class KeyedHash:
 class PersonalSeal:
     """A person's seal: their signature."""
 
-    def __init__(self, key: SigningKey) -> None:
+    def __init__(self, key: Signer) -> None:
         self._key = key
 
     def of(self, content: bytes) -> str:

@@ -133,8 +133,12 @@ def unfounded(entries: Sequence[str], *, environment: str) -> Iterator[Fault]:
             steps.add((record.request, record.event, record.principal))
         elif record.event is Event.REVEALED:
             reveals.append((line, record))
+    used: dict[str, set[str]] = {}
     for line, record in reveals:
         for use in record.grants or ():
+            used.setdefault(use.id, set()).add(record.id)
+            if use.uses is not None and len(used[use.id]) > use.uses:
+                yield Fault(line=line, record=record.id, problem=f"is one more use of {use.id} than was granted")
             asked = (use.id, Event.REQUESTED, record.principal)
             approved = {(use.id, Event.APPROVED, name) for name in use.approvers}
             if not steps.issuperset(approved) or (is_asked_for(use) and asked not in steps):

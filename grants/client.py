@@ -12,13 +12,15 @@ from grants.archive import Archive, records_of, seals_of
 from grants.audit import AuditRecord, Filter, KeyedHash, PersonalSeal
 from grants.chains import Fault
 from grants.checkpoints import Checkpoints
-from grants.desk import Desk, Office
+from grants.desk import Desk
 from grants.judge import Judge
 from grants.live import BUDGET, LiveView
+from grants.messenger import Messenger
+from grants.office import Office
 from grants.places import checkpoints_at
 from grants.recorder import Recorder
 from grants.revocations import Revocations
-from grants.signing import SigningKey
+from grants.signing import Signer
 from grants.sinks import Kept, Sink, StreamSink
 from grants.store import Store
 from grants.trail import Trail
@@ -56,6 +58,7 @@ class Grants:
         self._lock = threading.Lock()
         self._trails: dict[str, Trail] = {}
         self._views: list[LiveView] = []
+        self._messengers: dict[str, Messenger] = {}
         self._revocations: dict[str, Revocations] = {}
         self._recorder = Recorder(self._trail, self._trails, clock=clock)
 
@@ -117,7 +120,7 @@ class Grants:
         """Where requests of `environment` can be looked at. Nobody needs a key for that."""
         return Office(store=self._store, policy=policy, environment=environment, clock=self._clock)
 
-    def desk(self, *, policy: Policy, environment: str, key: SigningKey) -> Desk:
+    def desk(self, *, policy: Policy, environment: str, key: Signer) -> Desk:
         """The desk of whoever's private key `key` is.
 
         Raises:
@@ -127,7 +130,13 @@ class Grants:
             self.office(policy=policy, environment=environment),
             key,
             Trail(self._sinks, PersonalSeal(key), home=self._store.address, checkpoints=self._checkpoints),
+            notify=self.messenger(policy).send,
         )
+
+    def messenger(self, policy: Policy) -> Messenger:
+        """Who tells the people of `policy` what they should know."""
+        with self._lock:
+            return self._messengers.setdefault(policy.version, Messenger(policy))
 
     def audit(self, environment: str, *, matching: Filter | None = None) -> Iterator[AuditRecord]:
         """The records of the stream that `matching` lets through, oldest first; unreadable ones are left to `verify`.
@@ -155,7 +164,9 @@ class Grants:
         return self.archive(environment, policy=policy).verify()
 
     def close(self) -> None:
-        """Ends all threads and connections."""
+        """Ends all threads and connections; waits a few seconds at most for notifications that are under way."""
+        for messenger in self._messengers.values():
+            messenger.close()
         for view in self._views:
             view.close()
         for sink in self._sinks:

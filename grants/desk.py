@@ -6,10 +6,10 @@ Who acts is whoever's private key signs: the desk looks the key up in the policy
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
-from grants import rules, verification, workflow
+from grants import rules, workflow
 from grants.audit import Entry, Event
 from grants.errors import (
     GrantError,
@@ -21,128 +21,30 @@ from grants.errors import (
     UnknownPrincipal,
     UnknownRequest,
 )
-from grants.records import Approval, Case, Decision, Denial, Request, Revocation, Signed, State
-from grants.signing import SigningKey
-from grants.store import Change, Store
+from grants.notices import Notice, notice_of
+from grants.office import Docket, Office
+from grants.records import Approval, Case, Decision, Denial, Request, Review, Revocation, Signed, State
+from grants.signing import Signer
+from grants.store import KEPT_AFTER, Change
 from grants.trail import Trail
-from grants.verification import Place
 from grants.workflow import Ask, Setting, Standing
-from masking import Policy, Principal
+from masking import Principal
 
 _ATTEMPTS = 100  # a busy request; each lost attempt means that somebody else's step was stored
 _EVENTS: dict[type[Decision], Event] = {
     Approval: Event.APPROVED,
     Denial: Event.DENIED,
     Revocation: Event.REVOKED,
+    Review: Event.REVIEWED,
 }
+_REVIEWABLE = timedelta(days=90)
+"""How long a break-glass grant can be reviewed after its end."""
 _FAILURES: dict[type[GrantError], str] = {
     SelfApproval: "self-approval",
     RuleError: "not allowed by the policy",
     SignatureError: "a signature does not hold",
     UnknownPrincipal: "a signer is not in the policy",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Docket:
-    """A request as it stands: what was asked, what was decided, and what that comes to now.
-
-    `uses_left`: of a limited grant; None for others.
-    """
-
-    case: Case
-    standing: Standing
-    uses_left: int | None = None
-
-    @property
-    def id(self) -> str:
-        """The request's id, and its grant's."""
-        return self.request.id
-
-    @property
-    def request(self) -> Request:
-        """What was asked."""
-        return self.case.request.record
-
-    @property
-    def digest(self) -> str:
-        """What tells this request from any other: the SHA-256 of its signed bytes."""
-        return self.case.request.digest
-
-    @property
-    def approvals(self) -> tuple[Approval, ...]:
-        """Who said yes so far."""
-        return workflow.approvals(self.case)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
-    """A stored request that nobody signed as it is, or that cannot be checked under this policy."""
-
-    id: str
-    problem: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Office:
-    """What all desks of one environment share."""
-
-    store: Store
-    policy: Policy
-    environment: str
-    clock: Callable[[], datetime]
-
-    def setting(self) -> Setting:
-        """The circumstances of a step taken now."""
-        return Setting(policy=self.policy, environment=self.environment, now=self.clock())
-
-    def dockets(self) -> tuple[Docket | Unreadable, ...]:
-        """Every request that is kept, in the order in which they end.
-
-        Raises:
-            StoreError: Redis could not tell.
-        """
-        return tuple(self._docket(one, text) for one, text in self.store.cases(self.environment).items())
-
-    def docket(self, identifier: str) -> Docket | Unreadable:
-        """One request.
-
-        Raises:
-            UnknownRequest: there is none.
-            StoreError: Redis could not tell.
-        """
-        return self._docket(identifier, self.stored(identifier))
-
-    def stored(self, identifier: str) -> str:
-        """The text of one request.
-
-        Raises:
-            UnknownRequest: there is none.
-            StoreError: Redis could not tell.
-        """
-        text = self.store.case(self.environment, identifier)
-        if text is None:
-            raise UnknownRequest(identifier, self.environment)
-        return text
-
-    def opened(self, identifier: str, text: str) -> Case:
-        """The case in `text`, its signatures checked.
-
-        Raises:
-            SignatureError: it was altered.
-            UnknownPrincipal: somebody who signed it is not in the policy.
-        """
-        return verification.opened_case(text, Place(policy=self.policy, environment=self.environment, id=identifier))
-
-    def _docket(self, identifier: str, text: str) -> Docket | Unreadable:
-        try:
-            case = self.opened(identifier, text)
-        except GrantError as exc:
-            return Unreadable(id=identifier, problem=str(exc))
-        standing = workflow.standing(case, self.setting())
-        is_limited = standing.state is State.APPROVED and case.request.record.uses is not None
-        left = self.store.uses_left(self.environment, identifier) if is_limited else None
-        return Docket(case=case, standing=standing, uses_left=left)
 
 
 class Desk:
@@ -152,7 +54,11 @@ class Desk:
         UnknownPrincipal: the key is nobody's in the policy.
     """
 
-    def __init__(self, office: Office, key: SigningKey, trail: Trail) -> None:
+    def __init__(
+        self, office: Office, key: Signer, trail: Trail, *, notify: Callable[[Notice], None] = lambda _: None
+    ) -> None:
+        """`notify` is handed what others are to be told of each step that was taken; it must neither block nor fail."""
+        self._notify = notify
         self._office = office
         self._key = key
         self.principal: Principal = rules.principal_of(key.public, office.policy)
@@ -217,6 +123,18 @@ class Desk:
                 self._office.store.end(self._office.environment, identifier)
             raise
 
+    def review(self, identifier: str, *, reason: str = "", digest: str | None = None) -> Docket:
+        """A review of a grant that its holder gave to themselves. `digest`: as for `approve`.
+
+        Raises:
+            GrantError: as `workflow.review`, or nothing was stored.
+        """
+        return self._decide(
+            identifier,
+            lambda case, setting: workflow.review(case, setting, by=self.principal, reason=reason),
+            digest=digest,
+        )
+
     def _decide(
         self, identifier: str, decide: Callable[[Case, Setting], Decision], *, digest: str | None = None
     ) -> Docket:
@@ -233,7 +151,9 @@ class Desk:
                 raise
             after = case.followed_by(signed)
             standing = workflow.standing(after, setting)
-            docket = Docket(case=after, standing=standing, uses_left=_first_uses(case.request.record, standing))
+            record = case.request.record
+            left, waited = _first_uses(record, standing), setting.now - record.requested_at
+            docket = Docket(case=after, standing=standing, uses_left=left, waited=waited)
             if self._store(_EVENTS[type(signed.record)], text, docket=docket):
                 return docket
         raise StoreError(f"{identifier} changes faster than it can be decided: try again")
@@ -245,13 +165,17 @@ class Desk:
             before=before,
             after=docket.case.stored(),
             ends_at=self._ends_at(docket),
-            is_live=docket.standing.state is State.APPROVED,
+            grant=_fate(event, docket),
+            kept_for=_REVIEWABLE if docket.request.break_glass else KEPT_AFTER,
             uses=_uses(event, docket),
         )
         entry = _entry(event, docket, by=self.principal, now=self._office.clock())
-        return self._trail.write_with(
+        is_stored = self._trail.write_with(
             entry, lambda text: self._office.store.commit(self._office.environment, change, entry=text)
         )
+        if is_stored:
+            self._notify(notice_of(event, docket, self._office.policy, by=self.principal))
+        return is_stored
 
     def _ends_at(self, docket: Docket) -> datetime:
         undone = Case(
@@ -278,6 +202,13 @@ class Desk:
 def _first_uses(request: Request, standing: Standing) -> int | None:
     """Of a grant that was just made: it has all its uses."""
     return request.uses if standing.state is State.APPROVED else None
+
+
+def _fate(event: Event, docket: Docket) -> Literal["set", "keep", "del"]:
+    """What becomes of a grant by a step."""
+    if docket.standing.state is not State.APPROVED:
+        return "del"
+    return "keep" if event is Event.REVIEWED else "set"
 
 
 def _uses(event: Event, docket: Docket) -> tuple[int, str] | None:
@@ -308,7 +239,9 @@ def _entry(event: Event, docket: Docket, *, by: Principal, now: datetime) -> Ent
         scopes=request.scopes,
         where=rules.row_shape(request),
         columns=tuple(str(column) for column in request.columns),
-        duration=request.duration if isinstance(last, Denial | Revocation) else last.duration,
+        uses=request.uses,
+        break_glass=request.break_glass or None,
+        duration=last.duration if isinstance(last, Request | Approval) else request.duration,
         expires_at=lease.expires_at if lease else None,
         is_live=docket.standing.state is State.APPROVED,
         reason=request.reason if isinstance(last, Request | Approval) else last.reason,

@@ -96,5 +96,11 @@ class Recorder:
 
 
 def _use(permit: Permit) -> GrantUse:
-    where = permit.where.shape if permit.where is not None else None
-    return GrantUse(id=permit.grant, reason=permit.reason, approvers=permit.approvers, where=where)
+    return GrantUse(
+        id=permit.grant,
+        reason=permit.reason,
+        approvers=permit.approvers,
+        where=permit.where.shape if permit.where is not None else None,
+        uses=permit.uses,
+        break_glass=permit.break_glass or None,
+    )

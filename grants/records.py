@@ -164,7 +164,14 @@ class Revocation(_Decision):
     reason: Line = ""
 
 
-Decision = Approval | Denial | Revocation
+class Review(_Decision):
+    """An approver's look at a grant that its holder gave to themselves. It changes nothing of the grant."""
+
+    kind: Literal["review"] = "review"
+    reason: Line = ""
+
+
+Decision = Approval | Denial | Revocation | Review
 Author = Request | Decision
 R_co = TypeVar("R_co", bound=Author, covariant=True)
 

@@ -5,6 +5,8 @@ Rules, each evaluated against the policy as it is now, never as it was when the 
 - each of these columns has the first approval rule that matches it in the request's environment, and the request must
   satisfy all of them: longest duration, form of the reason, enough distinct approvers;
 - nobody's approval of their own request counts; an approver who approves twice counts once;
+- further approvers count from when a request has waited as long as its rule says;
+- break-glass needs nobody, but a rule that lets its holder do so, and is short;
 - a grant starts with the last approval that it needed and lasts for the shortest duration that anybody signed.
 """
 
@@ -36,7 +38,9 @@ class Missing:
 
     def __str__(self) -> str:
         people = "approver" if self.count == 1 else "approvers"
-        return f"{self.count} more {people} of {', '.join(self.rule.approvers)} (for {self.rule.scope})"
+        late = self.rule.escalation
+        further = f", after {format_duration(late.after)} also of {', '.join(late.approvers)}" if late else ""
+        return f"{self.count} more {people} of {', '.join(self.rule.approvers)}{further} (for {self.rule.scope})"
 
 
 def key_of(principal: Principal, policy: Policy) -> PublicKey:
@@ -111,14 +115,20 @@ def rules_for(columns: Iterable[ColumnName], environment: str, *, policy: Policy
     return tuple(rules)
 
 
-def is_approver(person: Principal, rule: ApprovalRule, *, policy: Policy) -> bool:
-    """Whether `person` is one of the approvers that `rule` names, by name or by group."""
+def is_approver(person: Principal, rule: ApprovalRule, *, policy: Policy, waited: timedelta = timedelta()) -> bool:
+    """Whether `person` may approve under `rule`, by name or by group, once a request has `waited` so long."""
     if rule.auto:
         return False
+    late = rule.escalation
+    further = late.approvers if late is not None and waited >= late.after else ()
+    return _is_among(person, (*rule.approvers, *further), policy)
+
+
+def _is_among(person: Principal, listed: Iterable[str], policy: Policy) -> bool:
     names = {f"group:{group}" for group in policy.groups_of(person)}
     if not person.startswith("group:"):  # nobody is a group by calling themselves one
         names.add(person)
-    return not names.isdisjoint(rule.approvers)
+    return not names.isdisjoint(listed)
 
 
 def longest(rules: Iterable[ApprovalRule]) -> timedelta:
@@ -168,6 +178,8 @@ def check_terms(request: Request, rules: tuple[ApprovalRule, ...], *, policy: Po
             enforced yet.
     """
     row_condition(request, policy)
+    if request.break_glass:
+        _check_break_glass(request, rules, policy)
     _check_duration(request.duration, min(longest(rules), LONGEST))
     if not request.reason.strip():
         raise RuleError("a request needs a reason: say what for, with --reason")
@@ -179,8 +191,16 @@ def check_terms(request: Request, rules: tuple[ApprovalRule, ...], *, policy: Po
     # Fail closed: a narrowing that the hook does not enforce must not turn into a wide grant.
     if request.statement is not None and (request.statement.literals == "fixed") != bool(request.statement.exact):
         raise RuleError("a statement with fixed literals needs what binds them, and no other statement has it")
-    if request.break_glass:
-        raise RuleError("break-glass is not available yet: ask for approval")
+
+
+def _check_break_glass(request: Request, rules: tuple[ApprovalRule, ...], policy: Policy) -> None:
+    for rule in rules:
+        urgent = rule.break_glass
+        if rule.auto:
+            continue
+        if urgent is None or not _is_among(request.principal, urgent.principals, policy):
+            raise RuleError(f"{request.principal} may not grant {rule.scope} to themselves: ask for approval")
+        _check_duration(request.duration, urgent.max_duration)
 
 
 def _check_duration(duration: timedelta, maximum: timedelta) -> None:
@@ -203,17 +223,23 @@ def missing(request: Request, approvals: Iterable[Approval], *, policy: Policy) 
     """
     matching = rules_for(covered(request, policy), request.environment, policy=policy)
     check_terms(request, matching, policy=policy)
-    authors = {approval.author for approval in _counted(request, approvals)}
-    return _missing(matching, authors, policy=policy)
+    return _missing(request, matching, _counted(request, approvals), policy=policy)
 
 
-def _missing(matching: Iterable[ApprovalRule], authors: Iterable[Principal], *, policy: Policy) -> tuple[Missing, ...]:
-    waiting = []
-    for rule in matching:
-        count = sum(is_approver(author, rule, policy=policy) for author in authors)
+def _missing(
+    request: Request, matching: Iterable[ApprovalRule], approvals: Iterable[Approval], *, policy: Policy
+) -> tuple[Missing, ...]:
+    waiting: list[Missing] = []
+    for rule in () if request.break_glass else matching:
+        count = sum(counts(approval, rule, request, policy=policy) for approval in approvals)
         if not rule.auto and count < rule.required:
             waiting.append(Missing(rule=rule, count=rule.required - count))
     return tuple(waiting)
+
+
+def counts(approval: Approval, rule: ApprovalRule, request: Request, *, policy: Policy) -> bool:
+    """Whether the author of `approval` was an approver under `rule` when they approved."""
+    return is_approver(approval.author, rule, policy=policy, waited=approval.at - request.requested_at)
 
 
 def enough(request: Request, approvals: Iterable[Approval], *, policy: Policy) -> tuple[Approval, ...] | None:
@@ -228,11 +254,11 @@ def enough(request: Request, approvals: Iterable[Approval], *, policy: Policy) -
     check_terms(request, matching, policy=policy)
     needed: list[Approval] = []
     for approval in _counted(request, approvals):
-        if not _missing(matching, [one.author for one in needed], policy=policy):
+        if not _missing(request, matching, needed, policy=policy):
             break
-        if any(is_approver(approval.author, rule, policy=policy) for rule in matching):
+        if any(counts(approval, rule, request, policy=policy) for rule in matching):
             needed.append(approval)
-    return None if _missing(matching, [one.author for one in needed], policy=policy) else tuple(needed)
+    return None if _missing(request, matching, needed, policy=policy) else tuple(needed)
 
 
 def lease_of(request: Request, needed: tuple[Approval, ...]) -> Lease:

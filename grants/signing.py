@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import jwt
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -83,6 +83,29 @@ class PublicKey:
         return key
 
 
+class Signer(Protocol):
+    """What signs for a person: a key in hand, or one that an SSH agent holds."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The key under which its signatures hold."""
+        ...
+
+    def sign(self, record: T) -> Signed[T]:
+        """`record` with its signature."""
+        ...
+
+    def signature(self, content: bytes) -> str:
+        """Its signature over `content`, in base64."""
+        ...
+
+
+def token_of(record: Author, key: PublicKey, sign: Callable[[bytes], bytes]) -> str:
+    """`record` as a compact JWS, signed by `sign` under `key`."""
+    signed = f"{_header(_type_of(record.kind), key)}.{_encoded(record.canonical())}"
+    return f"{signed}.{_encoded(sign(signed.encode()))}"
+
+
 class SigningKey:
     """A person's private key. It is never stored, printed or pickled."""
 
@@ -104,9 +127,7 @@ class SigningKey:
 
     def sign(self, record: T) -> Signed[T]:
         """`record` with this key's signature."""
-        headers = {"kid": self.public.id, "typ": _type_of(record.kind)}
-        token = _JWS.encode(record.canonical(), self._private, algorithm="EdDSA", headers=headers)
-        return Signed(record, token)
+        return Signed(record, token_of(record, self.public, self._private.sign))
 
     def signature(self, content: bytes) -> str:
         """This key's signature over `content`, in base64."""
@@ -224,7 +245,11 @@ def _decoded(token: str, *, part: int) -> bytes:
 
 def _header(typ: str, key: PublicKey) -> str:
     header = json.dumps({"alg": "EdDSA", "kid": key.id, "typ": typ}, separators=(",", ":"))
-    return base64.urlsafe_b64encode(header.encode()).decode().rstrip("=")
+    return _encoded(header.encode())
+
+
+def _encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def _parsed(payload: bytes, model: type[T]) -> T:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from typing import cast
+from typing import Literal, cast
 
 from grants.push import Push
 from grants.server import Server
@@ -63,7 +63,8 @@ class Keys:
 class Change:
     """One step of a case. `before` is None for a new one; `ends_at` is when it is over, whatever happens next.
 
-    `is_live`: whether there is a grant after this step, until `ends_at`. `uses`: how often the grant that this step
+    `grant`: what becomes of the grant, which lives until `ends_at`: made (`set`), as it is but for its text (`keep`),
+    or gone (`del`). `kept_for`: how long the case stays readable after that. `uses`: how often the grant that this step
     makes can be used, with the digest of its request; None where it is not limited, or was made before.
     """
 
@@ -72,7 +73,8 @@ class Change:
     before: str | None
     after: str
     ends_at: datetime
-    is_live: bool
+    grant: Literal["set", "keep", "del"]
+    kept_for: timedelta = KEPT_AFTER
     uses: tuple[int, str] | None = None
 
 
@@ -149,10 +151,9 @@ class Store:
             keys.trail,
             keys.uses(change.identifier),
         )
-        kept = end + KEPT_AFTER // timedelta(milliseconds=1)
-        grant = "set" if change.is_live else "del"
+        kept = end + change.kept_for // timedelta(milliseconds=1)
         uses, digest = change.uses or ("", "")
-        arguments = (change.before or "", change.after, kept, change.identifier, grant, end, entry, uses, digest)
+        arguments = (change.before or "", change.after, kept, change.identifier, change.grant, end, entry, uses, digest)
         with self._server.clear_errors(names[0]):
             outcome = cast("list[str]", self._commit(keys=names, args=arguments))
         if outcome[0] == "WRONGTYPE":

@@ -21,6 +21,7 @@ from grants.records import (
     Denial,
     Lease,
     Request,
+    Review,
     Revocation,
     Signed,
     StoredCase,
@@ -29,10 +30,11 @@ from grants.records import (
 from grants.signing import kind_of, opened, unopened
 from masking import Permit, Policy, Principal
 
-_DECISIONS: dict[str, type[Approval] | type[Denial] | type[Revocation]] = {
+_DECISIONS: dict[str, type[Approval] | type[Denial] | type[Revocation] | type[Review]] = {
     "approval": Approval,
     "denial": Denial,
     "revocation": Revocation,
+    "review": Review,
 }
 
 
@@ -114,7 +116,7 @@ def _judged(case: Case, place: Place, *, principal: Principal) -> Verdict:
     approvals = workflow.approvals(case)
     if request.principal != principal:
         return Void(id=place.id, problem=f"it is {request.principal}'s, and was found as {principal}'s")
-    if len(approvals) != len(case.decisions):
+    if any(isinstance(one.record, Denial | Revocation) for one in case.decisions):
         return Void(id=place.id, problem="it was denied or revoked")
     needed = rules.enough(request, approvals, policy=place.policy)
     if needed is None:
@@ -130,6 +132,7 @@ def _judged(case: Case, place: Place, *, principal: Principal) -> Verdict:
         digest=case.request.digest,
         expires_at=lease.expires_at,
         reason=request.reason,
+        break_glass=request.break_glass,
         approvers=tuple(approval.author for approval in needed),
     )
     return Valid(permit=permit, lease=lease)

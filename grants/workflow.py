@@ -21,6 +21,7 @@ from grants.records import (
     Denial,
     Lease,
     Request,
+    Review,
     Revocation,
     State,
     StatementScope,
@@ -53,6 +54,7 @@ class Ask:
     statement: StatementScope | None = None
     where: str | None = None
     uses: int | None = None
+    break_glass: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,7 @@ def request(ask: Ask, setting: Setting, *, by: Principal, nonce: str) -> Request
             "statement": ask.statement,
             "where": ask.where,
             "uses": ask.uses,
+            "break_glass": ask.break_glass,
             "duration": _duration(ask, matching),
             "reason": ask.reason.strip(),
             "requested_at": setting.now,
@@ -137,6 +140,8 @@ def _duration(ask: Ask, matching: Iterable[ApprovalRule]) -> timedelta:
     if ask.duration is not None:
         return ask.duration
     defaults = [rule.default_duration for rule in matching if rule.default_duration is not None]
+    if ask.break_glass:
+        defaults = [rule.break_glass.max_duration for rule in matching if rule.break_glass is not None]
     if not defaults:
         raise RuleError("say for how long, such as --for 30m: the policy has no default duration here")
     return min(defaults)
@@ -207,6 +212,31 @@ def revoke(case: Case, setting: Setting, *, by: Principal, reason: str = "") -> 
     return Revocation(**_decision(case, setting, by=by), reason=_line(reason))
 
 
+def review(case: Case, setting: Setting, *, by: Principal, reason: str = "") -> Review:
+    """The review by `by` of a grant that its holder gave to themselves, live or over.
+
+    Raises:
+        SelfApproval: `by` is the holder.
+        RuleError: it was not break-glass, was reviewed already, or `by` is no approver of it.
+    """
+    asked = case.request.record
+    if not asked.break_glass:
+        raise RuleError(f"{asked.id} was approved in due form: there is nothing to review")
+    if by == asked.principal:
+        raise SelfApproval(f"{by} cannot review {asked.id}: it is their own")
+    for decision in case.decisions:
+        if isinstance(decision.record, Review):
+            raise RuleError(f"{asked.id} was reviewed by {decision.record.author} already")
+    _check_approver(asked, setting, by=by)
+    return Review(**_decision(case, setting, by=by), reason=_line(reason))
+
+
+def is_unreviewed(case: Case) -> bool:
+    """Whether the holder granted this to themselves, and no approver has signed it off."""
+    is_reviewed = any(isinstance(decision.record, Review) for decision in case.decisions)
+    return case.request.record.break_glass and not is_reviewed
+
+
 def _check_decider(case: Case, setting: Setting, *, by: Principal, event: str) -> None:
     asked = case.request.record
     if by == asked.principal:
@@ -225,7 +255,8 @@ def _check_decider(case: Case, setting: Setting, *, by: Principal, event: str) -
 def _check_approver(asked: Request, setting: Setting, *, by: Principal) -> None:
     columns = rules.covered(asked, setting.policy)
     matching = rules.rules_for(columns, asked.environment, policy=setting.policy)
-    if not any(rules.is_approver(by, rule, policy=setting.policy) for rule in matching):
+    waited = setting.now - asked.requested_at
+    if not any(rules.is_approver(by, rule, policy=setting.policy, waited=waited) for rule in matching):
         able = sorted({approver for rule in matching for approver in rule.approvers})
         raise RuleError(f"{by} is no approver of {asked.id} in {asked.environment}: {', '.join(able) or 'nobody'} may")
 

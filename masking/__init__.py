@@ -18,7 +18,7 @@ from masking.masks import (
     masked,
 )
 from masking.names import ColumnName, Principal, TableName
-from masking.policy import ApprovalRule, ColumnRule, Person, Policy, StandingRule, TableRule
+from masking.policy import ApprovalRule, BreakGlass, ColumnRule, Escalation, Person, Policy, StandingRule, TableRule
 from masking.row_conditions import RowCondition
 from masking.secrets import SessionSecret, session_secrets
 from masking.types import ColumnType, Dialect, Kind, column_type
@@ -27,6 +27,7 @@ __all__ = [
     "NOBODY",
     "Access",
     "ApprovalRule",
+    "BreakGlass",
     "Bucket",
     "ColumnName",
     "ColumnRule",
@@ -34,6 +35,7 @@ __all__ = [
     "Constant",
     "Dialect",
     "Email",
+    "Escalation",
     "Expression",
     "Fingerprint",
     "Hash",

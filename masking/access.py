@@ -21,7 +21,7 @@ class Permit:
     `statement`: only that statement, else any; `exact`: only with the values that this is made of, else with any
     (`rewriter.exactness`). `where`: only those rows, else all. `uses`: how many statements it was
     granted for, else without limit. `expires_at`: the exclusive end, aware UTC; None for a standing rule. `digest`:
-    what tells the signed request that it rests on from any other.
+    what tells the signed request that it rests on from any other. `break_glass`: its holder granted it to themselves.
     """
 
     grant: str
@@ -32,6 +32,7 @@ class Permit:
     uses: int | None = None
     expires_at: datetime | None = None
     digest: str = ""
+    break_glass: bool = False
     reason: str = ""
     approvers: tuple[Principal, ...] = ()
 

@@ -60,6 +60,9 @@ Duration: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?$", "examples": ["30m", "8h"]}),
 ]
 Pattern: TypeAlias = Annotated[StrictStr, AfterValidator(_pattern)]
+_ADDRESS = r"^(env:[A-Za-z_]\w*|[A-Za-z][\w+.-]*://\S+)$"
+Address: TypeAlias = Annotated[StrictStr, Field(pattern=_ADDRESS, max_length=2000)]
+"""Where somebody is notified: an apprise URL, or `env:NAME` for the variable that holds it."""
 PublicKeyText: TypeAlias = Annotated[StrictStr, AfterValidator(_public_key)]
 AnyMask: TypeAlias = Annotated[Mask, Field(discriminator="kind"), WithJsonSchema({"description": "a mask"})]
 
@@ -91,6 +94,21 @@ class PersonEntry(_Entry):
 
     groups: tuple[Name, ...] = ()
     key: PublicKeyText | None = None
+    notify: tuple[Address, ...] = ()
+
+
+class BreakGlassEntry(_Entry):
+    """Who may grant themselves what a rule covers, for how long."""
+
+    principals: Annotated[tuple[PrincipalText, ...], Field(min_length=1)]
+    max_duration: Duration = timedelta(minutes=15)
+
+
+class EscalationEntry(_Entry):
+    """Who else may approve, once a request has waited so long."""
+
+    after: Duration
+    approvers: Annotated[tuple[PrincipalText, ...], Field(min_length=1)]
 
 
 class ApprovalEntry(_Entry):
@@ -104,6 +122,8 @@ class ApprovalEntry(_Entry):
     max_duration: Duration = timedelta(hours=8)
     default_duration: Duration | None = None
     reason: Pattern | None = None
+    break_glass: BreakGlassEntry | None = None
+    escalation: EscalationEntry | None = None
 
 
 class StandingEntry(_Entry):

@@ -42,10 +42,30 @@ class TableRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """One of `people`. `key`: an Ed25519 public key in SSH's form, `ssh-ed25519 AAAA…`."""
+    """One of `people`. `key`: an Ed25519 public key in SSH's form, `ssh-ed25519 AAAA…`.
+
+    `notify`: apprise URLs, and `env:NAME` for variables that hold some. Left out of `repr`: they may hold passwords.
+    """
 
     groups: frozenset[str] = frozenset()
     key: str | None = None
+    notify: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlass:
+    """People, and groups as `group:oncall`, that may grant themselves what a rule covers, `max_duration` at most."""
+
+    principals: tuple[str, ...]
+    max_duration: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """Approvers that count from `after` a request was made on, besides the rule's own."""
+
+    after: timedelta
+    approvers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +74,7 @@ class ApprovalRule:
 
     `environments`: None for all. `approvers`: people, and groups as `group:privacy`. `required`: how many distinct
     ones. `auto`: nobody needs to. `max_duration`: the longest grant, inclusive. `reason`: a pattern that is searched
-    for in the request's reason.
+    for in the request's reason. `break_glass`: None: nobody grants it to themselves.
     """
 
     scope: str
@@ -65,6 +85,8 @@ class ApprovalRule:
     max_duration: timedelta = timedelta(hours=8)
     default_duration: timedelta | None = None
     reason: str | None = None
+    break_glass: BreakGlass | None = None
+    escalation: Escalation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

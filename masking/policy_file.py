@@ -21,7 +21,7 @@ from masking.errors import PolicyError, Problem
 from masking.mask_forms import MASKS, FormError, is_mask_form, mask_settings
 from masking.masks import Hash
 from masking.names import ColumnName, Principal, TableName
-from masking.policy import ApprovalRule, ColumnRule, Person, StandingRule, TableRule
+from masking.policy import ApprovalRule, BreakGlass, ColumnRule, Escalation, Person, StandingRule, TableRule
 from masking.references import FILLER, Declared, reference_problems
 from masking.yaml_text import Path as FilePath
 from masking.yaml_text import YamlText, read_yaml
@@ -179,7 +179,7 @@ def _fields(document: Document) -> dict[str, Any]:
         for name, entry in document.tables.items()
     }
     people = {
-        Principal(name): Person(groups=frozenset(entry.groups), key=entry.key)
+        Principal(name): Person(groups=frozenset(entry.groups), key=entry.key, notify=entry.notify)
         for name, entry in document.people.items()
     }
     return {
@@ -203,7 +203,9 @@ def _fields(document: Document) -> dict[str, Any]:
 def _approval_rules(document: Document) -> Iterator[ApprovalRule]:
     for entry in document.approval:
         environments = None if entry.environments is None else frozenset(entry.environments)
-        yield ApprovalRule(**{**dict(entry), "environments": environments})
+        urgent = None if entry.break_glass is None else BreakGlass(**dict(entry.break_glass))
+        late = None if entry.escalation is None else Escalation(**dict(entry.escalation))
+        yield ApprovalRule(**{**dict(entry), "environments": environments, "break_glass": urgent, "escalation": late})
 
 
 def _version(document: Document) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 
 from masking.document import ApprovalEntry, Document
@@ -187,6 +188,7 @@ def _approval_problems(
     document, declared, read = context
     for index, approver in enumerate(rule.approvers):
         yield from _approver_problems(approver, (*path, "approvers", index), declared=declared, read=read)
+    yield from _exception_problems(rule, path, declared=declared, read=read)
     if path in declared.faulty:
         return
     if rule.auto and rule.approvers:
@@ -203,6 +205,26 @@ def _approval_problems(
     if not rule.auto and is_complete and 0 < able < rule.required:
         hint = f"Only {able} of `people:` may approve it: lower `required`, or add people."
         yield read.problem((*path, "required"), f"{rule.required} approvers are required", hint)
+
+
+_LONGEST_BREAK_GLASS = timedelta(hours=1)
+
+
+def _exception_problems(rule: ApprovalEntry, path: Path, *, declared: Declared, read: YamlText) -> Iterator[Problem]:
+    """Faults of `break_glass` and `escalation`."""
+    urgent, late = rule.break_glass, rule.escalation
+    for index, name in enumerate(urgent.principals if urgent else ()):
+        yield from _approver_problems(name, (*path, "break_glass", "principals", index), declared=declared, read=read)
+    for index, name in enumerate(late.approvers if late else ()):
+        yield from _approver_problems(name, (*path, "escalation", "approvers", index), declared=declared, read=read)
+    if rule.auto and (urgent or late):
+        hint = "With `auto: true` nobody waits for anybody: remove `break_glass` and `escalation`."
+        yield read.problem(
+            (*path, "break_glass" if urgent else "escalation"), "an automatic rule has no exceptions", hint
+        )
+    if urgent and urgent.max_duration > _LONGEST_BREAK_GLASS:
+        hint = "Who breaks the glass does so for minutes: write 1h or less."
+        yield read.problem((*path, "break_glass", "max_duration"), "break-glass is longer than an hour", hint)
 
 
 def _approver_problems(approver: str, path: Path, *, declared: Declared, read: YamlText) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ import typer
 
 from grants.cli.audit_trail import audit_app
 from grants.cli.checking import check
-from grants.cli.decisions import approve, deny, revoke
+from grants.cli.decisions import approve, deny, review, revoke
 from grants.cli.demo import demo
 from grants.cli.exits import MEANINGS
 from grants.cli.keys import keygen, schema
@@ -47,7 +47,7 @@ def unmask(
     """
 
 
-for command in (request, requests, approve, deny, revoke, grants):
+for command in (request, requests, approve, deny, revoke, review, grants):
     app.command()(command)
 app.add_typer(audit_app, name="audit")
 for command in (explain, check, prove, keygen, schema, demo):

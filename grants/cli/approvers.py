@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from grants import rules
-from grants.desk import Docket
 from grants.errors import GrantError
+from grants.office import Docket
 from grants.records import State
 from masking import Policy, Principal
 from masking.policy import ApprovalRule
@@ -36,11 +37,11 @@ def progress(docket: Docket, policy: Policy) -> tuple[Progress, ...]:
         matching = rules.rules_for(rules.covered(request, policy), request.environment, policy=policy)
     except GrantError:
         return ()  # the docket's own `problem` says why
-    authors = {approval.author for approval in docket.approvals} - {request.principal}
+    approvals = {one.author: one for one in reversed(docket.approvals) if one.author != request.principal}.values()
     return tuple(
         Progress(
             rule=rule,
-            given=min(rule.required, sum(rules.is_approver(author, rule, policy=policy) for author in authors)),
+            given=min(rule.required, sum(rules.counts(one, rule, request, policy=policy) for one in approvals)),
         )
         for rule in matching
     )
@@ -52,14 +53,14 @@ def possible_approvers(docket: Docket, policy: Policy) -> tuple[Principal, ...]:
         return ()
     open_rules = [one.rule for one in progress(docket, policy) if not one.rule.auto and one.given < one.rule.required]
     done = {docket.request.principal, *(approval.author for approval in docket.approvals)}
-    return tuple(name for name in able(open_rules, policy) if name not in done)
+    return tuple(name for name in able(open_rules, policy, waited=docket.waited) if name not in done)
 
 
-def able(matching: Iterable[ApprovalRule], policy: Policy) -> tuple[Principal, ...]:
-    """The people with a key whom any of the rules `matching` lets approve."""
+def able(matching: Iterable[ApprovalRule], policy: Policy, *, waited: timedelta = timedelta()) -> tuple[Principal, ...]:
+    """The people with a key whom any of the rules `matching` lets approve what has `waited` so long."""
     matching = tuple(matching)
     return tuple(
         name
         for name, person in policy.people.items()
-        if person.key and any(rules.is_approver(name, rule, policy=policy) for rule in matching)
+        if person.key and any(rules.is_approver(name, rule, policy=policy, waited=waited) for rule in matching)
     )

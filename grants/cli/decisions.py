@@ -13,8 +13,8 @@ from grants.cli.previews import Preview, preview
 from grants.cli.rendering import print_json, print_lines
 from grants.cli.settings import Settings, with_settings
 from grants.cli.shown_statements import is_shown_truly
-from grants.desk import Docket, Office, Unreadable
 from grants.errors import SignatureError
+from grants.office import Docket, Office, Unreadable
 from grants.records import State
 from masking import Principal
 
@@ -107,6 +107,30 @@ def deny(
     with settings.desk() as (desk, office):
         after = desk.deny(full_id(office, identifier), reason=reason)
         _print_ended(settings, after, office, line=f"Denied {after.id} of {after.request.principal}.")
+
+
+@with_settings("environment", "policy", "redis", "key")
+def review(
+    settings: Settings,
+    *,
+    identifier: Identifier,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What you found; the trail keeps it.")] = "",
+    digest: Annotated[
+        str | None, typer.Option("--digest", metavar="TEXT", help="Only the request with this digest, as shown.")
+    ] = None,
+) -> None:
+    """Sign off what somebody granted themselves (break-glass).
+
+    It stays in the list of `requests --unreviewed` until then. To end it, revoke it as well.
+
+    Example: unmask review k7m2 --reason "was the incident of Tuesday"
+    """
+    with settings.desk() as (desk, office):
+        before = office.docket(full_id(office, identifier))
+        if isinstance(before, Unreadable):
+            raise SignatureError(f"{before.id} cannot be trusted: {before.problem}")
+        after = desk.review(before.id, reason=reason, digest=digest or before.digest)
+        _print_ended(settings, after, office, line=f"Reviewed {after.id} of {after.request.principal}.")
 
 
 @with_settings("environment", "policy", "redis", "key")

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 
 from grants.cli.demo_screen import Screen
 from grants.cli.demo_terminal import Terminal
-from grants.desk import Docket, Office
 from grants.errors import GrantError
+from grants.office import Docket, Office
 from grants.records import State
 from masking.durations import format_duration
 from rewriter import Installed, Rewritten, acting_as

@@ -8,9 +8,9 @@ from grants.cli.exits import CommandError, ExitCode
 from grants.cli.previews import Preview
 from grants.cli.rendering import distance, print_facts, print_table, shown_instant
 from grants.cli.shown_statements import is_shown_truly
-from grants.desk import Docket, Office, Unreadable
 from grants.errors import UnknownRequest
-from grants.records import Approval, Decision, Denial, State, StatementScope
+from grants.office import Docket, Office, Unreadable
+from grants.records import Approval, Decision, State, StatementScope
 from masking import Policy
 from masking.durations import format_duration
 
@@ -78,6 +78,8 @@ def scope_text(docket: Docket) -> str:
     narrowed = [f"where {request.where}"] if request.where else []
     narrowed += [_uses(request.uses, docket.uses_left)] if request.uses else []
     narrowed += ["in one statement"] if request.statement else []
+    if request.break_glass:
+        narrowed.append("break-glass, unreviewed" if docket.is_unreviewed else "break-glass")
     return ", ".join(request.scopes) + (f" ({'; '.join(narrowed)})" if narrowed else "")
 
 
@@ -116,7 +118,7 @@ def print_docket(docket: Docket, policy: Policy, *, now: datetime, preview: Prev
             ("for", format_duration(request.duration)),
             ("reason", request.reason),
             ("asked", f"{distance(request.requested_at, now)}, {shown_instant(request.requested_at)}"),
-            ("approvals", "\n".join(f"{one} for {one.rule.scope}" for one in progress(docket, policy))),
+            ("approvals", _approvals(docket, policy)),
             ("decided", "\n".join(_decision(signed.record) for signed in docket.case.decisions)),
             ("decide", _deadline(docket, now)),
             ("digest", docket.digest if standing.state is State.PENDING else ""),
@@ -124,6 +126,12 @@ def print_docket(docket: Docket, policy: Policy, *, now: datetime, preview: Prev
             ("problem", standing.problem),
         ]
     )
+
+
+def _approvals(docket: Docket, policy: Policy) -> str:
+    if docket.request.break_glass:
+        return "none: granted to themselves (break-glass)"
+    return "\n".join(f"{one} for {one.rule.scope}" for one in progress(docket, policy))
 
 
 def _statement(scope: StatementScope | None) -> str:
@@ -138,7 +146,7 @@ def _decision(decision: Decision) -> str:
     at = shown_instant(decision.at)
     if isinstance(decision, Approval):
         return f"approved for {format_duration(decision.duration)} by {decision.author}, {at}"
-    verb = "denied" if isinstance(decision, Denial) else "revoked"
+    verb = {"denial": "denied", "revocation": "revoked", "review": "reviewed"}[decision.kind]
     return f"{verb} by {decision.author}, {at}" + (f": {decision.reason}" if decision.reason else "")
 
 

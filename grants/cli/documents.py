@@ -5,8 +5,8 @@ from typing import Any, assert_never
 
 from grants.cli.approvers import Progress, possible_approvers, progress
 from grants.cli.rendering import instant
-from grants.desk import Docket, Unreadable
-from grants.records import Approval, Decision, Denial, Revocation
+from grants.office import Docket, Unreadable
+from grants.records import Approval, Decision, Denial, Review, Revocation
 from masking import Policy
 from masking.durations import format_duration
 
@@ -30,6 +30,8 @@ def request_document(docket: Docket | Unreadable, policy: Policy, *, environment
         "where": request.where,
         "uses": request.uses,
         "uses_left": docket.uses_left,
+        "is_break_glass": request.break_glass,
+        "is_unreviewed": docket.is_unreviewed,
         **_duration(request.duration),
         "reason": request.reason,
         "requested_at": instant(request.requested_at),
@@ -65,5 +67,7 @@ def _decision(decision: Decision) -> Document:
             return {"decision": "denied", **common, "reason": decision.reason}
         case Revocation():
             return {"decision": "revoked", **common, "reason": decision.reason}
+        case Review():
+            return {"decision": "reviewed", **common, "reason": decision.reason}
         case _:
             assert_never(decision)

@@ -8,8 +8,8 @@ import typer
 
 from grants.cli.exits import CommandError, ExitCode
 from grants.cli.rendering import print_json, print_lines
-from grants.cli.settings import Settings, with_settings
-from grants.signing import SigningKey, generate_key
+from grants.cli.settings import Settings, asked_passphrase, with_settings
+from grants.signing import SigningKey, generate_key, load_key
 from masking import Policy
 
 
@@ -31,8 +31,9 @@ def keygen(
     Example: unmask keygen --key ~/.ssh/id_ed25519
     """
     path = settings.key.expanduser()
+    key: SigningKey
     if is_shown:
-        key = settings.signing_key()
+        key = load_key(path, passphrase=asked_passphrase)
     else:
         passphrase = ""
         if is_encrypted:

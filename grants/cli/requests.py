@@ -16,8 +16,8 @@ from grants.cli.previews import preview
 from grants.cli.rendering import distance, print_json, print_lines, print_table, shown_instant
 from grants.cli.settings import Settings, with_settings
 from grants.cli.statements import Literals, check_rows, statement_request
-from grants.desk import Docket, Office, Unreadable
 from grants.errors import SignatureError
+from grants.office import Docket, Office, Unreadable
 from grants.records import State, StatementScope
 from grants.workflow import Ask
 
@@ -74,6 +74,10 @@ def request(  # noqa: PLR0913 -- a command's parameters are its options
     uses: Uses = None,
     query: Query = None,
     literals: FixedOrFree = None,
+    is_urgent: Annotated[
+        bool,
+        typer.Option("--break-glass", help="Grant it to yourself, where the policy lets you; it is reviewed later."),
+    ] = False,
 ) -> None:
     """Ask to see sensitive columns for a while.
 
@@ -93,6 +97,7 @@ def request(  # noqa: PLR0913 -- a command's parameters are its options
         statement=statement,
         where=where,
         uses=uses,
+        break_glass=is_urgent,
     )
     with settings.desk() as (desk, office):
         docket = desk.request(ask)
@@ -138,6 +143,9 @@ def requests(
         typer.Argument(metavar="[ID]", show_default=False, help="One request, in full."),
     ] = None,
     state: Annotated[Shown, typer.Option("--state", help="Only requests in this state.")] = Shown.ALL,
+    is_unreviewed: Annotated[
+        bool, typer.Option("--unreviewed", help="Only break-glass that no approver has signed off.")
+    ] = False,
 ) -> None:
     """List requests and what became of them.
 
@@ -150,13 +158,15 @@ def requests(
             _print_one(settings, office, identifier)
             return
         kept = [one for one in office.dockets() if state is Shown.ALL or _state(one) == state]
+        if is_unreviewed:
+            kept = [one for one in kept if isinstance(one, Docket) and one.is_unreviewed]
         kept.sort(key=_order)
         if settings.as_json:
             print_json([request_document(one, office.policy, environment=office.environment) for one in kept])
         elif kept:
             print_requests(kept, office.policy, now=office.clock())
         else:
-            which = "" if state is Shown.ALL else f"{state} "
+            which = ("unreviewed " if is_unreviewed else "") + ("" if state is Shown.ALL else f"{state} ")
             print_lines(f"No {which}requests in {office.environment}.")
 
 
@@ -220,7 +230,8 @@ def _print_grants(live: list[Docket], *, now: datetime) -> None:
         lease = one.standing.lease
         if lease is None:
             raise CommandError(ExitCode.REFUSED, f"{one.id} is approved but has no lease")
-        approved_by = ", ".join(approval.author for approval in one.approvals) or "the policy"
+        nobody = "nobody" if one.request.break_glass else "the policy"
+        approved_by = ", ".join(approval.author for approval in one.approvals) or nobody
         ends = (distance(lease.expires_at, now), shown_instant(lease.expires_at).removesuffix(" UTC"))
         rows.append((one.id, one.request.principal, scope_text(one), *ends, approved_by, one.request.reason))
     print_table(("ID", "WHO", "SCOPE", "ENDS", "UNTIL (UTC)", "APPROVED BY", "REASON"), rows)

@@ -18,15 +18,20 @@ from urllib.parse import urlsplit
 
 import typer
 
+from grants.agent import agent_socket
+from grants.cli.agent_keys import agent_key
 from grants.cli.exits import CommandError, ExitCode, reported
 from grants.client import Grants
-from grants.desk import Desk, Office
+from grants.desk import Desk
 from grants.errors import SignatureError
-from grants.signing import SigningKey, load_key
+from grants.office import Office
+from grants.signing import Signer, load_key
 from masking import Policy
 
 PASSPHRASE = "UNMASK_KEY_PASSPHRASE"  # noqa: S105 -- the name of a variable
 """The environment variable with the passphrase of an encrypted key, for where nobody can be asked."""
+_AGENT = "agent"
+"""What stands for a key that the SSH agent holds."""
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -73,7 +78,7 @@ _OPTIONS: dict[str, tuple[Any, object]] = {
                 "--key",
                 envvar="UNMASK_KEY",
                 metavar="FILE",
-                help="Your private key (Ed25519, as ssh-keygen makes it): who you are.",
+                help="Your private key (Ed25519): who you are. `agent`, or FILE.pub: it is in the SSH agent.",
             ),
         ],
         Path("~/.ssh/id_ed25519"),
@@ -137,18 +142,25 @@ class Settings:
     def desk(self) -> Iterator[tuple[Desk, Office]]:
         """The desk of whoever's key this is, and the office that it stands in."""
         policy = self.loaded_policy()
-        key = self.signing_key()
+        key = self.signing_key(policy)
         with self.grants() as grants:
             office = grants.office(policy=policy, environment=self.environment)
             yield grants.desk(policy=policy, environment=self.environment, key=key), office
 
-    def signing_key(self) -> SigningKey:
-        """The private key, its passphrase asked for where it has one.
+    def signing_key(self, policy: Policy) -> Signer:
+        """The private key, its passphrase asked for where it has one; or the one in the SSH agent that is meant.
 
         Raises:
-            SignatureError: it cannot be read.
+            SignatureError: it cannot be read, or the agent holds none that is meant.
         """
-        return load_key(self.key.expanduser(), passphrase=_passphrase)
+        path = self.key.expanduser()
+        if str(self.key) == _AGENT:
+            return agent_key(policy)
+        if path.suffix == ".pub":
+            return agent_key(policy, path)
+        if "key" not in self.given and agent_socket() is not None and not path.exists():
+            return agent_key(policy)
+        return load_key(path, passphrase=asked_passphrase)
 
     def command(self, *words: str) -> str:
         """`unmask` with `words` as somebody else would type it, with what is not said by defaults."""
@@ -162,7 +174,8 @@ class Settings:
         return shlex.join(spelled)
 
 
-def _passphrase() -> str:
+def asked_passphrase() -> str:
+    """The passphrase of the private key: from its variable, else from whoever sits at the terminal."""
     known = os.environ.get(PASSPHRASE)
     if known is not None:
         return known

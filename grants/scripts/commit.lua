@@ -1,6 +1,6 @@
 -- Stores a case only if it is still what the caller read. Decides nothing else: Python did.
 -- KEYS: case, grant, holder index, request index, trail, uses
--- ARGV: case as read ('' for none), case to store, its end (ms), id, 'set' or 'del', the grant's end (ms), trail entry or '',
+-- ARGV: case as read ('' for none), case to store, its end (ms), id, 'set', 'keep' or 'del', the grant's end (ms), trail entry or '',
 --       how often the grant that this step makes can be used or '', the digest of its request
 -- Returns {'STORED'}, {'SAME'} (a repeated attempt), {'CHANGED'} or {'WRONGTYPE', key, type}.
 local kinds = {'string', 'string', 'zset', 'zset', 'stream', 'hash'}
@@ -26,7 +26,7 @@ local function index(key, score, member)
 end
 
 -- What takes away comes first. After a DEL, Redis lets a script go on that a full memory would have stopped.
-if ARGV[5] ~= 'set' and ARGV[1] ~= '' then redis.call('DEL', KEYS[2], KEYS[6]) end
+if ARGV[5] == 'del' and ARGV[1] ~= '' then redis.call('DEL', KEYS[2], KEYS[6]) end
 redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
 index(KEYS[4], ARGV[3], ARGV[4])
 if ARGV[8] ~= '' then
@@ -37,5 +37,7 @@ if ARGV[5] == 'set' then
   redis.call('SET', KEYS[2], ARGV[2], 'PXAT', ARGV[6])
   index(KEYS[3], ARGV[6], ARGV[4])
 end
+-- A grant that somebody took away is not put back by a step that did not make it.
+if ARGV[5] == 'keep' then redis.call('SET', KEYS[2], ARGV[2], 'PXAT', ARGV[6], 'XX') end
 if ARGV[7] ~= '' then redis.call('XADD', KEYS[5], '*', 'record', ARGV[7]) end
 return {'STORED'}
