@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import apprise
 import pytest
 
 from grants.messenger import EVERYTHING, Messenger
@@ -56,7 +57,8 @@ class Inbox:
 
 @pytest.fixture
 def inbox() -> Iterator[Inbox]:
-    """An open inbox."""
+    """An open inbox. What delivers has been loaded by then, which takes its time."""
+    assert apprise.Apprise().add("json://127.0.0.1/")
     inbox = Inbox()
     yield inbox
     inbox.is_open.set()

@@ -136,7 +136,7 @@ def test_uses_are_exact_under_a_hundred_statements_in_four_processes(house: Hous
         processes = [
             stack.enter_context(
                 subprocess.Popen(  # noqa: S603 -- our own words
-                    words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+                    words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path
                 )
             )
             for _ in range(4)
