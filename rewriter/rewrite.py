@@ -37,6 +37,7 @@ from rewriter.settings import setting_edits
 from rewriter.shadowing import shadowing_edits
 from rewriter.stars import star_edits
 from rewriter.statement import Statement, fingerprint, read_statement, without_literals
+from rewriter.stored_views import with_stored_views
 from rewriter.strangers import has_strangers
 from rewriter.verify import verify
 from rewriter.verify_lookups import without_lookups
@@ -188,7 +189,7 @@ def rewrite(  # noqa: PLR0913 -- the public function of the core: each argument 
     """
     if dialect != catalog.dialect:
         raise ValueError(f"the catalog was read from {catalog.dialect}, not {dialect}")
-    return rewrite_bound(sql, bind(policy, catalog, principal), revealed=revealed)
+    return rewrite_bound(sql, with_stored_views(bind(policy, catalog, principal)), revealed=revealed)
 
 
 def rewrite_bound(  # noqa: PLR0913 -- as `rewrite`

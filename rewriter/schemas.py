@@ -17,6 +17,7 @@ from rewriter.catalog import catalog_stamp, load_catalog
 from rewriter.guards import Driver
 from rewriter.schema import Catalog
 from rewriter.statement_cache import StatementCache
+from rewriter.stored_views import with_stored_views
 
 _SHARED_BYTES = 8 * 1024 * 1024
 _PRIVATE_BYTES = 1024 * 1024
@@ -156,7 +157,7 @@ class Schemas:
         if found is None:
             if len(view.bindings) >= _MOST_BINDINGS:
                 view.bindings.clear()
-            found = view.bindings[key] = bind(self.policy, view.catalog, key)
+            found = view.bindings[key] = with_stored_views(bind(self.policy, view.catalog, key))
         return found
 
     def _state(self, connection: Any) -> _ConnectionState:
