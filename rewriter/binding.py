@@ -103,8 +103,17 @@ class Binding:
 
 
 def quoted(name: str, dialect: Dialect) -> str:
-    """`name` as a quoted identifier, which no keyword or letter case can change."""
-    return "`" + name.replace("`", "``") + "`" if dialect == "mysql" else '"' + name.replace('"', '""') + '"'
+    """`name` as a quoted identifier, which no keyword or letter case can change.
+
+    Not in double quotes on SQLite: a name in them that means nothing any more would be a string there.
+    """
+    mark = quotation_mark(dialect)
+    return mark + name.replace(mark, 2 * mark) + mark
+
+
+def quotation_mark(dialect: Dialect) -> str:
+    """The sign around a quoted identifier."""
+    return "`" if dialect in ("mysql", "sqlite") else '"'
 
 
 def qualified(relation: Relation, catalog: Catalog) -> str:

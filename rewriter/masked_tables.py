@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from masking.names import ColumnName
-from rewriter.binding import Binding, BoundColumn, Protected
+from rewriter.binding import Binding, BoundColumn, Protected, quotation_mark
 from rewriter.errors import LeakError
 from rewriter.placeholders import Parseable, check_quotes_closed, parseable
 from rewriter.statement import read_statement
@@ -116,7 +116,7 @@ def _tables(
     """Start and end of each masked derived table, up to the end of its relation's name."""
     known = _by_name(binding, is_percent_doubled=is_percent_doubled)
     done = 0
-    for found in _RELATIONS["`" if binding.dialect == "mysql" else '"'].finditer(sql):
+    for found in _RELATIONS[quotation_mark(binding.dialect)].finditer(sql):
         protected = known.get(found.group(1))
         if protected is None:
             continue
@@ -162,7 +162,7 @@ def _shape(
         bare = [c.sql for c in protected.columns if c.word not in hidden]
         if is_percent_doubled:
             masks, bare = [text.replace("%", "%%") for text in masks], [text.replace("%", "%%") for text in bare]
-        name = _QUOTED["`" if binding.dialect == "mysql" else '"']
+        name = _QUOTED[quotation_mark(binding.dialect)]
         # The longest first: one name may begin as another one does.
         longest = sorted(map(re.escape, masks), key=len, reverse=True)
         items, grouped = ("|".join((*longest, group, *protected.system)) for group in (name, f"({name})"))
