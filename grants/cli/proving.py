@@ -153,6 +153,7 @@ def _document(three: "Trio", tally: "Tally") -> dict[str, Any]:
         "invalid": tally.verdicts[Verdict.INVALID],
         "slow": tally.verdicts[Verdict.SLOW],
         "refused": {reason.name.lower(): count for reason, count in sorted(tally.refusals.items())},
+        "hints": dict(tally.hints.most_common()),
         "leaks": tally.leaks,
         "differences": tally.differences,
         "faults": [
@@ -179,9 +180,13 @@ def _print(three: "Trio", tally: "Tally") -> None:
             ("leaks", f"{tally.leaks}"),
             ("differences", f"{tally.differences}"),
             ("left out", ", ".join(three.left_out)),
-            ("same secrets", f"{', '.join(three.kept)}: masks that tell values apart" if three.kept else ""),
+            ("same secrets", ", ".join(three.kept)),
         )
     )
+    for hint, count in tally.hints.most_common():
+        print_lines()
+        print_lines(f"refused {count} times", style="bold")
+        print_lines(f"  {hint}")
     for fault in tally.faults:
         print_lines()
         print_lines(f"{'leak' if fault.verdict.is_leak else 'difference'} at seed {fault.seed}", style="bold red")

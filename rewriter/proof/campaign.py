@@ -27,11 +27,12 @@ class Fault:
 
 @dataclass(slots=True)
 class Tally:
-    """What has been found so far. `seed`: the first statement's; the others follow it."""
+    """What has been found so far. `seed`: the first statement's; the others follow it. `hints`: those of refusals."""
 
     seed: int
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     refusals: Counter[Reason] = field(default_factory=Counter)
+    hints: Counter[str] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -60,6 +61,7 @@ def prove(trio: Trio, tally: Tally, *, is_over: Callable[[], bool]) -> None:
         tally.verdicts[finding.verdict] += 1
         if finding.verdict is Verdict.REFUSED and finding.reason is not None:
             tally.refusals[finding.reason] += 1
+            tally.hints[finding.detail] += 1
         if finding.verdict.is_difference and len(tally.faults) < _MOST_FAULTS:
             tally.faults.append(_small(trio, sql, finding, seed=number))
 

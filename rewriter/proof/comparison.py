@@ -49,7 +49,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A verdict on one statement; `reason`: why it was refused; `detail`: how far answers differ, without values."""
+    """A verdict on one statement.
+
+    `reason`: why it was refused. `detail`: the refusal's hint, or how far answers differ; it holds no values.
+    """
 
     verdict: Verdict
     reason: Reason | None = None
@@ -66,6 +69,7 @@ class _Answer:
     error: str | None = None
     message: str = ""
     refusal: Reason | None = None
+    hint: str = ""
     is_crash: bool = False
     is_slow: bool = False
 
@@ -97,7 +101,7 @@ def _order(trio: Trio) -> tuple[str, str, str]:
 
 def _judged(wanted: _Answer, ours: _Answer) -> Finding:
     if ours.refusal is not None:
-        return Finding(Verdict.REFUSED, ours.refusal)
+        return Finding(Verdict.REFUSED, ours.refusal, ours.hint)
     if ours.error is not None:
         return Finding(Verdict.CRASHED if ours.is_crash else Verdict.ERROR, detail=ours.error)
     if ours.names != wanted.names:
@@ -144,7 +148,7 @@ def _asked(connection: Connection, sql: str, trio: Trio) -> _Answer:
         types = tuple(_type(column[1], trio) for column in described)
         return _Answer(names=names, types=types, rows=tuple(tuple(row) for row in result.fetchall()))
     except StatementRefused as error:
-        return _Answer(error=type(error).__name__, refusal=error.reason)
+        return _Answer(error=type(error).__name__, refusal=error.reason, hint=error.hint)
     except DBAPIError as error:
         return _Answer(
             error=f"{type(error.orig).__name__} {_code(error.orig)}", message=_general(str(error.orig), trio)

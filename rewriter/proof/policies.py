@@ -1,4 +1,4 @@
-"""A policy as it holds on scratch databases: for what could be built there, and without grants. Pure."""
+"""A policy as it holds on scratch databases: for tables that could be built there, and without grants. Pure."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,8 @@ from masking.names import ColumnName, TableName
 from rewriter.binding import Binding, BoundColumn, named_relation, qualified, quoted
 from rewriter.schema import Catalog, Relation, RelationKind
 
+STORED = frozenset({RelationKind.TABLE, RelationKind.VIRTUAL})
+"""What a mask can be put into."""
 MASKER = "unmask-proof"
 """Whom a copy is masked for: trusted there alone, so that its session has the hash keys."""
 
@@ -15,8 +17,8 @@ MASKER = "unmask-proof"
 def scratch_policy(policy: Policy, source: Catalog, built: Catalog) -> Policy:
     """`policy` over the scratch schema `built` in place of `source`'s.
 
-    Without rules for views, for what could not be built, and for other databases of the server; without what grants,
-    owners and trusted principals may do.
+    Without rules for what could not be built, and for other databases of the server; without what grants, owners and
+    trusted principals may do.
     """
     columns = {
         ColumnName(_moved(name.table, source), name.column): rule
@@ -35,6 +37,13 @@ def scratch_policy(policy: Policy, source: Catalog, built: Catalog) -> Policy:
     )
 
 
+def ruled_views(policy: Policy, source: Catalog) -> frozenset[str]:
+    """Views that the policy itself has masks for: no masked copy shows what they give."""
+    tables = {*policy.tables, *(name.table for name in policy.columns)}
+    relations = (named_relation(table, source) for table in tables)
+    return frozenset(r.name for r in relations if r is not None and r.kind not in STORED)
+
+
 def _moved(table: TableName, source: Catalog) -> TableName:
     """MySQL's scratch database has another name: there the schema is the database."""
     return TableName("", table.name) if source.dialect == "mysql" else table
@@ -42,7 +51,7 @@ def _moved(table: TableName, source: Catalog) -> TableName:
 
 def _is_built(table: TableName, source: Catalog, built: Catalog) -> bool:
     relation = named_relation(table, source)
-    if relation is None or relation.kind is not RelationKind.TABLE:
+    if relation is None or relation.kind not in STORED:
         return False
     if source.dialect == "mysql":
         return relation.schema == source.database and (built.database, relation.name) in built.relations
@@ -58,7 +67,7 @@ def masking_updates(binding: Binding) -> Iterator[str]:
     only = "ONLY " if binding.dialect == "postgresql" else ""
     for protected in binding.protected.values():
         is_own = binding.dialect != "mysql" or protected.relation.schema == catalog.database
-        if is_own and protected.relation.kind is RelationKind.TABLE:
+        if is_own and protected.relation.kind in STORED:
             masked = [column for column in protected.columns if column.mask is not None]
             masked.sort(key=lambda column: not _is_formula(column, binding))
             name = local_name(protected.relation, catalog)

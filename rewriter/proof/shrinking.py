@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 _TOKEN = re.compile(r"(?:'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|\d+\.\d+|\w+|[-<>=!|~^@:*&#]+|.)\s*", re.DOTALL)
-_MOST_ATTEMPTS = 1500
+_MOST_ATTEMPTS = 600
 
 
 def shrunk(sql: str, is_failing: Callable[[str], bool]) -> str:

@@ -47,12 +47,13 @@ class Generator:
 
     def _with(self, depth: int, outer: tuple[Source, ...], kinds: tuple[Kind, ...] | None) -> Query:
         known = len(self.chance.expressions)
-        is_recursive = self.chance.is_drawn(0.3)
+        # Inside a nested WITH RECURSIVE, MariaDB takes the name of an expression around it for a table.
+        is_recursive = self.chance.is_drawn(0.3) and not (known and self.chance.is_for("mysql"))
         parts = [self._expression(depth, is_recursive=is_recursive) for _ in range(self.chance.random.randint(1, 2))]
         body = self._select(depth - 1, outer, kinds)
         if self.chance.is_for("postgresql", "duckdb") and self.chance.is_drawn(0.2):
-            body = self.query(depth - 1, outer, kinds)
-            body = replace(body, sql=f"({body.sql})")
+            inner = self.query(depth - 1, outer, kinds)  # a second WITH may not stand in brackets
+            body = body if inner.sql.startswith("WITH") else replace(inner, sql=f"({inner.sql})")
         del self.chance.expressions[known:]
         return Query(f"WITH {'RECURSIVE ' if is_recursive else ''}{', '.join(parts)} {body.sql}", body.columns)
 

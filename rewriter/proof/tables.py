@@ -28,7 +28,7 @@ class Tables:
         self._spoken[:] = around
         return scope, f" FROM {text}"
 
-    def _joined(self, scope: Scope, text: str, depth: int) -> tuple[Scope, str]:
+    def _joined(self, scope: Scope, text: str, depth: int, *, is_bracketed: bool = False) -> tuple[Scope, str]:
         if self.chance.is_drawn(0.08) and not scope.merged:
             other, right = self._bracketed_join(depth)
         else:
@@ -40,7 +40,7 @@ class Tables:
         ]
         choice = self.chance.random.random()
         if choice < 0.15:
-            return both, f"{text}{self.chance.one((', ', ' CROSS JOIN '))}{right}"
+            return both, f"{text}{' CROSS JOIN ' if is_bracketed else self.chance.one((', ', ' CROSS JOIN '))}{right}"
         if shared and choice < 0.35 and not scope.merged and len(scope.sources) == 1 == len(other.sources):
             return self._merged(both, shared, (text, right))
         if choice < 0.4 and self.chance.is_for("duckdb"):
@@ -85,7 +85,7 @@ class Tables:
 
     def _bracketed_join(self, depth: int) -> tuple[Scope, str]:
         source, text = self._item(depth)
-        scope, joined = self._joined(Scope(sources=(source,)), text, depth - 1)
+        scope, joined = self._joined(Scope(sources=(source,)), text, depth - 1, is_bracketed=True)
         return scope, f"({joined})"
 
     def _item(self, depth: int, beside: Scope | None = None) -> tuple[Source, str]:

@@ -17,7 +17,7 @@ from rewriter.engine import install
 from rewriter.proof.blueprints import Blueprint, blueprint
 from rewriter.proof.filling import Filled, build, fill, settle
 from rewriter.proof.literals import Value
-from rewriter.proof.policies import MASKER, scratch_policy
+from rewriter.proof.policies import MASKER, ruled_views, scratch_policy
 from rewriter.proof.scratch import NAMES, opened, scratch
 from rewriter.schema import Catalog
 
@@ -85,7 +85,8 @@ def trio(source: Origin, policy: Policy, *, server: URL | None = None) -> Iterat
         for engine in hooked.values():
             install(engine, policy=local, environment="proof")
         filled = _filled(plain, hooked, policy=local, source=source)
-        left_out += build(plain, source.blueprint.views)
+        ruled = ruled_views(policy, source.catalog)
+        left_out += build(plain, [view for view in source.blueprint.views if view.name not in ruled]) + tuple(ruled)
         yield Trio(
             raw=stack.enter_context(hooked["raw"].connect()),
             copy=stack.enter_context(plain["copy"].connect()),

@@ -69,6 +69,16 @@ def _text(random: Random, mask: Mask | None) -> str:
     )
 
 
+def _other(type_: ColumnType, random: Random) -> str | None:
+    """Something for SQLite's columns without a type and for lists; nothing is known of other types."""
+    if type_.sql in {"BLOB", "NUMERIC"}:
+        return random.choice(_WORDS)
+    if type_.sql.endswith("[]"):
+        form = "{{{}, {}}}" if type_.sql.islower() else "[{}, {}]"
+        return form.format(random.randint(1, 9), random.randint(1, 9))
+    return None
+
+
 def _integer(type_: ColumnType, random: Random) -> int:
     least, greatest = integer_range(type_)
     return max(least, min(greatest, random.randint(-3, 49)))
@@ -105,5 +115,5 @@ _DRAWN: Mapping[Kind, Callable[[ColumnType, Random], Value]] = {
     Kind.UUID: lambda _, random: UUID(int=random.getrandbits(128)),
     Kind.JSON: lambda _, random: f'{{"a": {random.randint(1, 9)}}}',
     Kind.BINARY: lambda _, random: bytes(random.choices(range(1, 255), k=random.randint(1, 3))),
-    Kind.OTHER: lambda *_: None,
+    Kind.OTHER: _other,
 }

@@ -9,7 +9,7 @@ from rewriter.schema import Catalog, Relation, RelationKind
 
 _CHANGING = re.compile(
     r"""('(?:[^'\\]|''|\\.)*'|`(?:[^`]|``)*`)|\ NOT\ NULL\b|\ AUTO_INCREMENT\b(?:=\d+)?
-        |\ ON\ UPDATE\ current_timestamp(?:\(\d*\))?|\ INVISIBLE\b""",
+        |\ ON\ UPDATE\ current_timestamp(?:\(\d*\))?|\ INVISIBLE\b|\ CHECK\ \(json_valid\(`(?:[^`]|``)*`\)\)""",
     re.IGNORECASE | re.VERBOSE,
 )
 

@@ -15,7 +15,8 @@ def blueprint(cursor: Cursor, catalog: Catalog) -> Blueprint:
     steps += [Step(t.name, t.definition) for t in own if t.kind is RelationKind.VIRTUAL and t.definition]
     created = rows(cursor, "SELECT name, sql FROM main.sqlite_master WHERE type = 'view'")
     views = [Step(text(name), text(sql)) for name, sql in created]
-    return Blueprint((), tuple(steps), tuple(views), tuple(tables))
+    virtual = [relation for relation in own if relation.kind is RelationKind.VIRTUAL]
+    return Blueprint((), tuple(steps), tuple(views), (*tables, *virtual))
 
 
 def _declared(cursor: Cursor, relation: Relation) -> dict[str, tuple[str, int]]:
