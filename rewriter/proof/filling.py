@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from rewriter.binding import Binding, Protected, quoted
 from rewriter.proof.blueprints import Blueprint, Step
 from rewriter.proof.literals import Value, literal
-from rewriter.proof.policies import local_name, masking_updates
+from rewriter.proof.policies import local_name, masking_updates, stored_images
 from rewriter.proof.rows import Filling, filling
 from rewriter.schema import Relation
 
@@ -95,7 +95,7 @@ def _insert(rows: Filling, cells: Sequence[Sequence[Value]], binding: Binding) -
 def _make_alike(hooked: Sides, protected: Protected, rows: Filling, *, binding: Binding) -> None:
     """Gives the twin the same secrets where its masked images are not the same, as they must be."""
     name = local_name(protected.relation, binding.catalog)
-    masked = [column.mask or column.sql for column in protected.columns if column.generation is None]
+    masked = stored_images(protected)
     images = [*masked, *(f"({mask}) IS NULL" for mask in masked)]  # drivers give JSON's null as None too
     ours, theirs = (Counter(map(repr, _selected(hooked[side], images, name))) for side in ("raw", "twin"))
     if ours != theirs:

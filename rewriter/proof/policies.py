@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from masking import Policy
 from masking.masks import Expression
 from masking.names import ColumnName, TableName
-from rewriter.binding import Binding, BoundColumn, named_relation, qualified, quoted
+from rewriter.binding import Binding, BoundColumn, Protected, named_relation, qualified, quoted
 from rewriter.schema import Catalog, Relation, RelationKind
 
 STORED = frozenset({RelationKind.TABLE, RelationKind.VIRTUAL})
@@ -72,6 +72,12 @@ def masking_updates(binding: Binding) -> Iterator[str]:
             masked.sort(key=lambda column: not _is_formula(column, binding))
             name = local_name(protected.relation, catalog)
             yield f"UPDATE {only}{name} SET {', '.join(f'{c.sql} = {c.mask}' for c in masked)}"
+
+
+def stored_images(protected: Protected) -> list[str]:
+    """What the masks show of each column that is stored and that a star shows."""
+    pairs = zip(protected.relation.columns, protected.columns, strict=True)
+    return [bound.mask or bound.sql for column, bound in pairs if not column.is_hidden and bound.generation is None]
 
 
 def local_name(relation: Relation, catalog: Catalog) -> str:

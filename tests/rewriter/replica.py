@@ -22,7 +22,7 @@ from masking.types import Dialect
 from rewriter.binding import Binding, bind
 from rewriter.catalog import load_catalog
 from rewriter.narrowing import Rows, narrowed
-from rewriter.proof.policies import masking_updates
+from rewriter.proof.policies import masking_updates, stored_images
 
 POLICY = """
 columns:
@@ -262,7 +262,7 @@ def _check_twin(both: Replica) -> None:
     """The twin's masked images are the database's, and no sensitive column is the same throughout."""
     pairs = zip(both.binding.protected.values(), both.twin_binding.protected.values(), strict=True)
     for ours, theirs in pairs:
-        masks = ", ".join(column.mask or column.sql for column in ours.columns if column.generation is None)
+        masks = ", ".join(stored_images(ours))
         secrets = ", ".join(column.sql for column in ours.columns if column.mask)
         for selected, is_equal in ((masks, True), (secrets, False)):
             raw, twin = (
