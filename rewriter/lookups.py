@@ -4,7 +4,7 @@
 column once more, under a name that the statement cannot say. The select list, and every other mention, sees the mask.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -61,6 +61,42 @@ def lookups(
             edit = Edit(position(name), end_position(name), alias)
             result[scan.start] = (*result.get(scan.start, ()), Lookup(column, alias, (edit, *edits)))
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLookups:
+    """Comparisons in the WHERE of an UPDATE or DELETE that stay raw. `columns`: identities of their columns' nodes."""
+
+    columns: frozenset[int] = frozenset()
+    edits: frozenset[Edit] = frozenset()
+
+
+_PLAIN_WRITE = frozenset({"this", "expressions", "where", "returning", "with_", "order", "limit"})
+
+
+def write_lookups(statement: Statement, targets: Sequence[Scan], binding: Binding) -> WriteLookups:
+    """Each comparison with known values at the top of the WHERE of a statement that writes one table and joins none."""
+    write = statement.tree
+    if not binding.has_lookups or not isinstance(write, exp.Update | exp.Delete) or len(targets) != 1:
+        return WriteLookups()
+    target, where = targets[0], write.args.get("where")
+    is_plain = not any(value for key, value in write.args.items() if key not in _PLAIN_WRITE)
+    if not is_plain or where is None or target.node is not write.this or target.node.args.get("joins"):
+        return WriteLookups()
+    columns: set[int] = set()
+    edits: set[Edit] = set()
+    for comparison in _comparisons(where.this):
+        qualifier = comparison.column.args.get("table")
+        is_own = isinstance(comparison.column.this, exp.Identifier) and (
+            qualifier is None or qualifier.name.lower() == target.word
+        )
+        wrapped = None
+        if is_own and _column(target, comparison.column, binding) is not None:
+            wrapped = _operand_edits(statement, comparison, target)
+        if wrapped is not None:
+            columns.add(id(comparison.column))
+            edits.update(wrapped)
+    return WriteLookups(frozenset(columns), frozenset(edits))
 
 
 def _comparisons(condition: exp.Expr) -> Iterator[_Comparison]:

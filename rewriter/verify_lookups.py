@@ -4,7 +4,7 @@ What is found to be so is taken out of the text: the rest of the check sees the 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -38,6 +38,16 @@ def without_lookups(sql: str, binding: Binding, *, is_percent_doubled: bool) -> 
         second = quoted(alias, binding.dialect)
         sql = sql.replace(f", {column.sql} AS {second}", "").replace(second, column.sql)
     return sql
+
+
+def is_found_by_known_values(column: exp.Expr, statement: Statement, columns: Iterable[BoundColumn]) -> bool:
+    """Whether a reference to a written table's raw column is one that `lookup: exact` allows.
+
+    `columns`: those of this name that it may mean.
+    """
+    known = list(columns)
+    is_allowed = bool(known) and all(each.is_lookup for each in known)
+    return is_allowed and isinstance(statement.tree, exp.Update | exp.Delete) and _is_compared(column.this, statement)
 
 
 def _leak() -> LeakError:

@@ -16,6 +16,7 @@ from rewriter.errors import StatementRefused
 from rewriter.in_place import mask_in_place
 from rewriter.masked_tables import STAND_IN
 from rewriter.statement import Statement
+from rewriter.verify_lookups import is_found_by_known_values
 
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 
@@ -42,6 +43,9 @@ def harmless(
         if start is not None and (
             is_hidden or _goes_back(column) or _is_returned(column, statement, raw=raw, returned=returned)
         ):
+            places.add(int(start))
+        named = [c for _, p in raw for c in p.columns if c.word == column.name.lower() and c.name is not None]
+        if start is not None and is_found_by_known_values(column, statement, named):
             places.add(int(start))
     places.update(_literals(statement))
     return frozenset(places)

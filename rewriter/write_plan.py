@@ -11,6 +11,7 @@ from rewriter.assignments import named_columns
 from rewriter.binding import Binding
 from rewriter.edits import Edit
 from rewriter.errors import Reason, StatementRefused
+from rewriter.lookups import WriteLookups, write_lookups
 from rewriter.scans import Scan
 from rewriter.schema import RelationKind
 from rewriter.scopes import Scopes
@@ -61,10 +62,11 @@ def write_plan(statement: Statement, binding: Binding, reads: Reads) -> WritePla
         guard = WriteGuard(write, scopes, statement=statement, binding=binding)
         guard.check(masked)
         edits.update(guard.edits())
+        known = write_lookups(statement, write.targets, binding) if write.is_top else WriteLookups()
         targets = Targets(write, scopes, statement=statement, binding=binding).reads(
-            named | guard.kept(), reads.revealed
+            named | guard.kept() | known.columns, reads.revealed
         )
-        edits.update(targets.edits)
+        edits.update(targets.edits, known.edits)
         columns.update(targets.masked)
         revealed.update(targets.revealed)
     return WritePlan(frozenset(edits), frozenset(columns), frozenset(revealed))

@@ -121,6 +121,34 @@ def test_a_number_finds_no_text_that_begins_with_it(pair: Replica) -> None:
         assert pair.rows(pair.raw, rewrite_bound(sql, binding).sql)[1] == []
 
 
+_WRITTEN = (
+    ("UPDATE customers SET city = 'found' WHERE email = 'ana1@mail.example'", 1),
+    ("UPDATE customers SET city = 'found' WHERE id < 5 AND (customers.ssn IN ('123-45-6001', '1'))", 1),
+    ("DELETE FROM customers WHERE 'ana1@mail.example' = email AND score = 7", 1),
+    ("DELETE FROM customers WHERE email = 'ana1@mail.example' OR 1 = 0", 0),
+    ("DELETE FROM customers WHERE NOT (email <> 'ana1@mail.example')", 0),
+    ("UPDATE customers SET city = 'found' WHERE lower(email) = 'ana1@mail.example'", 0),
+    ("UPDATE customers SET city = 'found' WHERE id IN (SELECT id FROM customers2 WHERE email = 'ana1@x.example')", 0),
+    ("UPDATE orders SET note = 'found' WHERE customer_id IN (SELECT id FROM customers WHERE ssn = '123-45-6001')", 0),
+    ("DELETE FROM customers WHERE phone = '+41 44 001'", 0),
+)
+
+
+def test_a_known_value_finds_the_row_to_write(pair: Replica, subtests: pytest.Subtests) -> None:
+    """Also in the WHERE of an UPDATE or DELETE of one table, and nowhere else in it."""
+    binding = _binding(pair.binding)
+    for sql, count in _WRITTEN:
+        with subtests.test(sql):
+            cursor = pair.raw.cursor()
+            cursor.execute("BEGIN")
+            try:
+                cursor.execute(rewrite_bound(sql, binding).sql)
+                affected = cursor.fetchone()[0] if pair.dialect == "duckdb" else cursor.rowcount
+            finally:
+                cursor.execute("ROLLBACK")
+            assert affected == count
+
+
 _PLANS: dict[Dialect, tuple[str, str]] = {
     "postgresql": ("EXPLAIN ", "Index Scan using by_email"),
     "mysql": ("EXPLAIN ", "'by_email'"),
@@ -200,7 +228,7 @@ def test_parameters_keep_their_order(request: pytest.FixtureRequest, driver: str
 def test_the_check_finds_any_other_use(sqlite_binding: Binding, tampered: tuple[str, str]) -> None:
     """A raw column that could be read otherwise is found in the produced text."""
     sql = rewrite_bound("SELECT id, email FROM customers c WHERE c.email = 'x'", sqlite_binding).sql
-    alias = re.findall(r'`unmask_\w+`', sql)[0]
+    alias = re.findall(r"`unmask_\w+`", sql)[0]
     assert "unmask_" not in without_lookups(sql, sqlite_binding, is_percent_doubled=False)
     old, new = tampered
     assert old in sql
