@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from benchmarks.figures import Figure
 from benchmarks.texts import POINT
 from rewriter.binding import Binding
-from rewriter.prepared import Aftermath, Prepared
+from rewriter.prepared import outcome
 from rewriter.rewrite import rewrite_bound
 from rewriter.statement_cache import StatementCache
 
@@ -41,7 +41,7 @@ def _held(binding: Binding, limit: int) -> int:
             tables=sample.tables,
             dialect=sample.dialect,
         )
-        cache.put("lane", original, Prepared.of(rewritten, Aftermath(is_sensitive=True)))
+        cache.put("lane", original, outcome(rewritten))
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return held

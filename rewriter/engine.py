@@ -4,7 +4,7 @@ The choke point is `do_execute*` of the engine's own dialect object, which every
 listeners; guarded connections and cursors see to what goes around it (docs/architecture.md).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,11 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 
 from masking import Dialect, Policy
 from rewriter.errors import RewriteError
-from rewriter.guards import batching, driver_of, is_guarded
-from rewriter.hook import Hook, internally
+from rewriter.execution import wrapped_methods
+from rewriter.guards import driver_of, is_guarded
+from rewriter.hook import Hook
 from rewriter.off_loop import OffLoopAccess, OffLoopRecorder, Threads
 from rewriter.orm import INSTALLED, watch_sessions
-from rewriter.prepared import Batch
 from rewriter.principals import Principals
 from rewriter.protocols import AccessSource, GrantsSource, Recorder
 from rewriter.reveals import Place, Reporter
@@ -36,16 +36,6 @@ _DIALECTS: dict[str, Dialect] = {
 
 _DRIVERS = {("psycopg", True): "psycopg_async"}
 """Drivers that SQLAlchemy calls by one name, synchronous or not."""
-
-_INTERNAL_METHODS = (
-    "initialize",
-    "do_ping",
-    "get_isolation_level",
-    "set_isolation_level",
-    "do_recover_twophase",
-    "_hstore_oids",
-)
-"""Methods of dialects that send SQL of their own on raw cursors, whoever the principal is."""
 
 
 class Installed:
@@ -101,14 +91,8 @@ class Installed:
 
     def _wrap_dialect(self) -> None:
         dialect: Any = self.engine.dialect
-        for name, method in _executing(dialect, self.hook).items():
+        for name, method in wrapped_methods(dialect, self.hook):
             self._wrap(name, method)
-        for name in _INTERNAL_METHODS:
-            if hasattr(dialect, name):
-                self._wrap(name, _internal(getattr(dialect, name)))
-        if hasattr(dialect, "_deliver_insertmanyvalues_batches"):
-            deliver = dialect._deliver_insertmanyvalues_batches  # noqa: SLF001 -- without it, batches are read whole
-            self._wrap("_deliver_insertmanyvalues_batches", _batches(deliver, self.hook, dialect.paramstyle))
         connect, hook = dialect.connect, self.hook
 
         def connect_guarded(*arguments: Any, **keywords: Any) -> Any:
@@ -129,51 +113,6 @@ class Installed:
         creator.unmask_original = pool._creator  # type: ignore[attr-defined] # for uninstall  # noqa: SLF001
         pool._creator = creator  # noqa: SLF001
         _guard_pooled(self.engine, self.hook)
-
-
-def _executing(dialect: Any, hook: Hook) -> dict[str, Callable[..., None]]:
-    """The methods by which a dialect hands statements to its cursor, with the rewriter before each."""
-    prepare = hook.prepare
-    is_formatted = dialect.paramstyle in ("format", "pyformat")
-    execute, execute_many, execute_bare = dialect.do_execute, dialect.do_executemany, dialect.do_execute_no_params
-
-    def do_execute(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:  # noqa: PLR0917 -- SQLAlchemy's
-        options = None if context is None else context.execution_options
-        safe = prepare(cursor.connection, statement, options, is_formatted=is_formatted, parameters=parameters)
-        execute(cursor, safe, parameters, context)
-
-    def do_executemany(cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:  # noqa: PLR0917
-        options = None if context is None else context.execution_options
-        safe = prepare(cursor.connection, statement, options, is_formatted=is_formatted)
-        with batching(cursor):
-            execute_many(cursor, safe, parameters, context)
-
-    def do_execute_no_params(cursor: Any, statement: Any, context: Any = None) -> None:
-        options = None if context is None else context.execution_options
-        execute_bare(cursor, prepare(cursor.connection, statement, options, is_formatted=False), context)
-
-    return {"do_execute": do_execute, "do_executemany": do_executemany, "do_execute_no_params": do_execute_no_params}
-
-
-def _internal(method: Callable[..., Any]) -> Callable[..., Any]:
-    def internal(*arguments: Any, **keywords: Any) -> Any:
-        with internally():
-            return method(*arguments, **keywords)
-
-    return internal
-
-
-def _batches(deliver: Callable[..., Iterator[Any]], hook: Hook, paramstyle: str) -> Callable[..., Iterator[Any]]:
-    """Batches of an INSERT that are made of its rewritten template, and say so: judging the template is enough."""
-    is_formatted = paramstyle in ("format", "pyformat")
-
-    def delivered(connection: Any, cursor: Any, statement: Any, *rest: Any) -> Iterator[Any]:
-        context = rest[-1]
-        text = hook.template(cursor.connection, statement, context.execution_options, is_formatted=is_formatted)
-        for batch in deliver(connection, cursor, text, *rest):
-            yield batch._replace(replaced_statement=Batch.of(batch.replaced_statement, statement, text))
-
-    return delivered
 
 
 def _guard_pooled(engine: Engine, hook: Hook) -> None:

@@ -1,8 +1,10 @@
 """SQL text that has been through the rewriter, marked so that a guarded cursor can tell it from any other text."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Self
 
+from rewriter.kinds import StatementKind
 from rewriter.rewrite import Rewritten
 
 
@@ -12,7 +14,7 @@ class Aftermath:
 
     `is_sensitive`: its errors may carry raw cells. `is_rewritten`: they may mean that the schema is out of date.
     `is_schema_change`: what is known of the schema is out of date. `is_transaction`: it may have undone such a change.
-    `record`: the record that waits for its row count.
+    `record`: the record that waits for its row count. `is_quiet`: unless it fails, there is nothing to do.
     """
 
     is_sensitive: bool = False
@@ -20,6 +22,11 @@ class Aftermath:
     is_schema_change: bool = False
     is_transaction: bool = False
     record: str | None = None
+    is_quiet: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        is_quiet = self.record is None and not self.is_schema_change and not self.is_transaction
+        object.__setattr__(self, "is_quiet", is_quiet)
 
 
 class Safe(str):
@@ -58,14 +65,42 @@ class Batch(str):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """One statement's text as one set of grants lets it run."""
+class Revealing:
+    """A statement that may run once its reveal is recorded."""
 
     sql: Safe
     rewritten: Rewritten
 
-    @classmethod
-    def of(cls, rewritten: Rewritten, aftermath: Aftermath) -> Self:
-        """What `rewritten` says, ready for the driver."""
-        safe = Safe.of(rewritten.sql, None if aftermath == Aftermath() else aftermath)
-        return cls(safe, replace(rewritten, sql=safe))  # one copy of the text, not two
+
+Outcome = Safe | Revealing
+"""What became of one text for one set of grants. Few statements reveal anything; of the others only text is kept."""
+
+
+def text_of(found: Outcome) -> Safe:
+    """The text that may run."""
+    return found.sql if isinstance(found, Revealing) else found
+
+
+def outcome(rewritten: Rewritten) -> Outcome:
+    """What `rewritten` says, ready for the driver."""
+    safe = Safe.of(rewritten.sql, _aftermath(rewritten))
+    if not rewritten.revealed:
+        return safe
+    return Revealing(safe, replace(rewritten, sql=safe))  # one copy of the text, not two
+
+
+def _aftermath(rewritten: Rewritten) -> Aftermath | None:
+    return _shared(
+        Aftermath(
+            is_sensitive=bool(rewritten.tables),
+            is_rewritten=not rewritten.is_unchanged,
+            is_schema_change=rewritten.kind is StatementKind.DDL,
+            is_transaction=rewritten.kind is StatementKind.TRANSACTION,
+        )
+    )
+
+
+@lru_cache
+def _shared(after: Aftermath) -> Aftermath | None:
+    """One object for all statements that are alike in this; None where nothing is ever left to do."""
+    return None if after == Aftermath() else after

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from masking import Policy, Principal
 
-_Acting = tuple[Principal, frozenset[str]]
+Acting = tuple[Principal, frozenset[str]]
 """A principal as the application names it, with the groups that the application vouches for."""
 
 
@@ -18,13 +18,14 @@ _Acting = tuple[Principal, frozenset[str]]
 class Who:
     """A resolved principal: the groups of policy and application together, and its standing under the policy.
 
-    Compared by identity, so that it is a cheap key; `name` compares by content.
+    Compared by identity, so that it is a cheap key; `name` compares by content. `acting`: what it was resolved from.
     """
 
     principal: Principal | None
     groups: frozenset[str] = field(default=frozenset())
     is_owner: bool = False
     is_trusted: bool = False
+    acting: Acting | None = None
 
     @property
     def name(self) -> tuple[Principal | None, frozenset[str]]:
@@ -35,7 +36,7 @@ class Who:
 ANYONE = Who(None)
 """Nobody in particular: no grants, no standing."""
 
-_ACTING: ContextVar[_Acting | None] = ContextVar("unmask_acting", default=None)
+ACTING: ContextVar[Acting | None] = ContextVar("unmask_acting", default=None)
 
 
 @contextmanager
@@ -46,11 +47,11 @@ def acting_as(principal: str, *, groups: Iterable[str] = ()) -> Iterator[None]:
     """
     if not principal:
         raise ValueError("acting_as() needs a principal; leave it out for statements that run for nobody")
-    token = _ACTING.set((Principal(principal), frozenset(groups)))
+    token = ACTING.set((Principal(principal), frozenset(groups)))
     try:
         yield
     finally:
-        _ACTING.reset(token)
+        ACTING.reset(token)
 
 
 class Principals:
@@ -63,30 +64,40 @@ class Principals:
     def __init__(self, policy: Policy, source: Callable[[], str | None] | None) -> None:
         self._policy = policy
         self._source = source
-        self._known: dict[_Acting, Who] = {}
+        self._known: dict[Acting, Who] = {}
+
+    @property
+    def has_source(self) -> bool:
+        """Whether the application answers where nothing else names a principal."""
+        return self._source is not None
 
     def current(self, options: Mapping[str, object] | None = None) -> Who:
         """The principal of the statement that is about to run, whose execution options are `options`."""
+        return self.who(self.acting(options))
+
+    def acting(self, options: Mapping[str, object] | None) -> Acting | None:
+        """As options, context or application name it."""
         named = options.get("principal") if options else None
-        acting = _ACTING.get()
+        acting = ACTING.get()
         if named is not None:
-            acting = self._named(named, acting)
-        elif acting is None:
-            answer = self._source() if self._source is not None else None
-            if not answer:
-                return ANYONE
-            acting = (Principal(answer), frozenset())
-        return self._known.get(acting) or self._learnt(acting)
+            return self._named(named, acting)
+        if acting is None and self._source is not None and (answer := self._source()):
+            return (Principal(answer), frozenset())
+        return acting
+
+    def who(self, acting: Acting | None) -> Who:
+        """Whom that is under the policy: the same object each time, for as long as it is remembered."""
+        return ANYONE if acting is None else self._known.get(acting) or self._learnt(acting)
 
     @staticmethod
-    def _named(principal: object, acting: _Acting | None) -> _Acting:
+    def _named(principal: object, acting: Acting | None) -> Acting:
         if not isinstance(principal, str) or not principal:
             raise TypeError(f"the execution option principal= takes a non-empty str, not {type(principal).__name__}")
         # Groups belong to the principal that they were given with: another one must not inherit them.
         groups = acting[1] if acting is not None and acting[0] == principal else frozenset[str]()
         return (Principal(principal), groups)
 
-    def _learnt(self, acting: _Acting) -> Who:
+    def _learnt(self, acting: Acting) -> Who:
         if len(self._known) >= self._MOST_KNOWN:
             self._known.clear()
         principal, groups = acting
@@ -95,5 +106,6 @@ class Principals:
             self._policy.groups_of(principal) | groups,
             is_owner=self._policy.is_owner(principal),
             is_trusted=self._policy.is_trusted(principal),
+            acting=acting,
         )
         return self._known.setdefault(acting, who)

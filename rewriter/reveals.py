@@ -49,9 +49,6 @@ class Allowance:
         return shown
 
 
-NOTHING = Allowance()
-
-
 def allowance(access: Access) -> Allowance:
     """What the permits of `access` come to."""
     always, statements = Shown(), set()

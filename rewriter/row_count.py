@@ -30,7 +30,7 @@ class _Count:
     """The count of one result, and the shadows that keep it."""
 
     _FETCHES = ("fetchone", "fetchmany", "fetchall")
-    _ENDS = ("close", "execute", "executemany")
+    _ENDS = ("close", "execute", "executemany", "unmask_execute")
 
     def __init__(self, cursor: Any, report: Callable[[int], None]) -> None:
         self._cursor = cursor

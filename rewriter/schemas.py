@@ -71,6 +71,8 @@ class Schemas:
         self._generation = 0
         self._is_per_connection = self._has_private = is_per_connection
         self._shared: View | None = None
+        self.common: View | None = None
+        """The view of all connections, until one of them may see another."""
 
     def known(self, connection: Any) -> View | None:
         """The view of `connection`, if it is loaded and still holds."""
@@ -80,6 +82,11 @@ class Schemas:
         if view is None or view.generation != self._generation or view.fresh_until < self.clock():
             return None
         return view
+
+    def is_seen_by(self, connection: Any, view: View) -> bool:
+        """Whether `view` is what `connection` sees, while some see others. The caller looks at its `fresh_until`."""
+        state = self._state(connection)
+        return view is (state.view if state.is_private else self._shared) and view.generation == self._generation
 
     def load(self, connection: Any) -> View:
         """The view of `connection`, read from the database on that very connection.
@@ -100,6 +107,7 @@ class Schemas:
             self._has_private, state.view = True, view
         else:
             self._shared, state.view = view, None
+        self.common = None if self._has_private or view.generation != self._generation else self._shared
         return view
 
     def _read(self, connection: Any, before: View | None) -> View:
@@ -125,7 +133,7 @@ class Schemas:
     def changed(self, connection: Any) -> None:
         """`connection` changed the schema: it sees that at once, the others when its transaction ends."""
         self._generation += 1
-        self._has_private = True
+        self._has_private, self.common = True, None
         state = self._state(connection)
         state.is_private = state.is_dirty = True
 
@@ -144,7 +152,7 @@ class Schemas:
     def refresh(self) -> None:
         """Have every schema read again when next needed."""
         self._generation += 1
-        self._shared = None
+        self._shared = self.common = None
 
     def binding(self, view: View, principal: Principal | None) -> Binding:
         """The policy bound to the schema of `view`.

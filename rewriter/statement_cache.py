@@ -5,43 +5,72 @@ lock is held, since every step is one dictionary operation and a lost entry only
 """
 
 from collections.abc import Hashable
+from sys import getsizeof
 
-from rewriter.prepared import Prepared
+from rewriter.prepared import Outcome, Revealing
 
-_ENTRY_BYTES = 900
-"""What an entry weighs beside its two texts: measured with tracemalloc for short statements, rounded up."""
+_ENTRY_BYTES = 120
+"""What an entry weighs beside its two texts: its share of a dictionary that may just have grown."""
+_REVEALING_BYTES = 700
+"""What one that reveals something weighs besides: measured with tracemalloc, rounded up."""
+
+
+class Entries:
+    """One lane's outcomes by original text: those of late, and those of before."""
+
+    __slots__ = ("old", "young")
+
+    def __init__(self) -> None:
+        self.young: dict[str, Outcome] = {}
+        self.old: dict[str, Outcome] = {}
 
 
 class StatementCache:
-    """Prepared statements by lane (who may see what, under which driver rules) and text."""
+    """Outcomes by lane (who may see what, under which driver rules) and text."""
 
-    __slots__ = ("_limit", "_old", "_used", "_young")
+    __slots__ = ("_lanes", "_limit", "_used")
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes // 2
         self._used = 0
-        self._young: dict[Hashable, dict[str, Prepared]] = {}
-        self._old: dict[Hashable, dict[str, Prepared]] = {}
+        self._lanes: dict[Hashable, Entries] = {}
 
     def __len__(self) -> int:
-        return sum(len(entries) for lanes in (self._young, self._old) for entries in lanes.values())
+        return sum(len(entries.young) + len(entries.old) for entries in self._lanes.values())
 
-    def get(self, lane: Hashable, text: str) -> Prepared | None:
-        """What `text` was rewritten to, if that is still known."""
-        entries = self._young.get(lane)
-        found = entries.get(text) if entries is not None else None
-        if found is None and (entries := self._old.get(lane)) is not None:
-            found = entries.get(text)
-            if found is not None:
-                self.put(lane, text, found)
+    def entries(self, lane: Hashable) -> Entries:
+        """Those of `lane`: for as long as it is in use, the same object."""
+        return self._lanes.get(lane) or self._lanes.setdefault(lane, Entries())
+
+    def get(self, lane: Hashable, text: str) -> Outcome | None:
+        """What became of `text`, if that is still known."""
+        entries = self._lanes.get(lane)
+        if entries is None:
+            return None
+        found = entries.young.get(text)
+        if found is None and (found := entries.old.get(text)) is not None:
+            self.put(lane, text, found)
         return found
 
-    def put(self, lane: Hashable, text: str, prepared: Prepared) -> None:
-        """Remember `prepared`, unless it alone would fill an eighth of the cache."""
-        size = len(text) + len(prepared.sql) + _ENTRY_BYTES
+    def put(self, lane: Hashable, text: str, found: Outcome) -> None:
+        """Remember `found`, unless it alone would fill an eighth of the cache."""
+        size = _size(text, found)
         if size > self._limit // 8:
             return
         if self._used + size > self._limit:
-            self._old, self._young, self._used = self._young, {}, 0
-        self._young.setdefault(lane, {})[text] = prepared
+            self._age()
+        self.entries(lane).young[text] = found
         self._used += size
+
+    def _age(self) -> None:
+        self._used = 0
+        for lane, entries in list(self._lanes.items()):
+            entries.old, entries.young = entries.young, {}
+            if not entries.old:
+                self._lanes.pop(lane, None)
+
+
+def _size(text: str, found: Outcome) -> int:
+    if isinstance(found, Revealing):
+        return getsizeof(text) + getsizeof(found.sql) + _ENTRY_BYTES + _REVEALING_BYTES
+    return getsizeof(text) + getsizeof(found) + _ENTRY_BYTES

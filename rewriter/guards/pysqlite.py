@@ -66,11 +66,12 @@ class GuardedConnection(sqlite3.Connection):
 
     gate: ClassVar[Gate]
     unmask_cursor: ClassVar[type[sqlite3.Cursor]]
+    unmask_make: Any  # the class's own cursor(), which costs less so than by super()
     unmask_state: object = None
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:  # noqa: D102 -- the driver's own, as all below
         if factory is sqlite3.Cursor:
-            return super().cursor(self.unmask_cursor)
+            return self.unmask_make(self.unmask_cursor)
         if not isinstance(factory, type):
             raise TypeError("cursor() takes a subclass of sqlite3.Cursor as its factory on a guarded connection")
         return super().cursor(self.gate.derived(GuardedCursor, factory))
@@ -141,10 +142,11 @@ class GuardedConnection(sqlite3.Connection):
 
 
 def _configure(arguments: dict[str, Any], gate: Gate) -> None:
-    factory = arguments.get("factory", sqlite3.Connection)
-    if not isinstance(factory, type):
+    factory: Any = arguments.get("factory", sqlite3.Connection)
+    if not isinstance(factory, type) or not issubclass(factory, sqlite3.Connection):
         raise TypeError("factory= takes a subclass of sqlite3.Connection on a hooked engine")
     guarded: Any = gate.derived(GuardedConnection, factory)
+    guarded.unmask_make = factory.cursor
     guarded.unmask_cursor = gate.derived(GuardedCursor, sqlite3.Cursor)
     arguments["factory"] = guarded
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from masking import Access, ColumnName, Permit, Policy, Principal, Reveal
+from masking import NOBODY, Access, ColumnName, Permit, Policy, Principal, Reveal
 from rewriter import Installed, install
 from tests.rewriter.greenlets import Loop
 
@@ -93,7 +93,7 @@ class Ledger:
 
     def access(self, principal: Principal, groups: frozenset[str]) -> Access:
         """What was granted with `grant`."""
-        return self.access_of.get(principal, Access())
+        return self.access_of.get(principal, NOBODY)
 
     def peek(self, principal: Principal, groups: frozenset[str]) -> Access | None:
         """The same: nothing is ever waited for."""

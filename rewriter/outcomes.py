@@ -1,0 +1,129 @@
+"""What becomes of a statement that was not seen before, in the schema that its connection sees."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from masking import PolicyError
+from rewriter.errors import Reason, StatementRefused, UnknownRelation
+from rewriter.exactness import UNKNOWN
+from rewriter.guards import Driver
+from rewriter.kinds import StatementKind
+from rewriter.lanes import Lane
+from rewriter.prepared import Aftermath, Outcome, Revealing, Safe, outcome, text_of
+from rewriter.principals import Who
+from rewriter.reveals import Allowance, Shown
+from rewriter.rewrite import Rewritten, rewrite_bound
+from rewriter.schemas import Schemas, View, without_tables
+from rewriter.statement import read_statement
+from rewriter.trailing_comment import split_comment
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One statement as it came: its text, on which connection, for whom, how the driver will read it, and with what."""
+
+    text: str
+    connection: Any
+    who: Who
+    is_formatted: bool
+    parameters: object = UNKNOWN
+
+
+class Outcomes:
+    """Rewrites statements, and remembers what became of them."""
+
+    def __init__(self, schemas: Schemas, driver: Driver) -> None:
+        self._schemas = schemas
+        self._driver = driver
+
+    def load(self, connection: Any) -> View:
+        """What `connection` sees of the schema, read from the database."""
+        self.check_session(connection)
+        return self._schemas.load(connection)
+
+    def check_session(self, connection: Any) -> None:
+        """Fail closed: under other settings the engine may read a statement otherwise than the rewriter does."""
+        if (fault := self._driver.session_fault(connection)) is not None:
+            raise StatementRefused(Reason.SESSION, fault)
+
+    def free_of_tables(self, ask: Ask) -> Safe | None:
+        """Transaction control and settings need no schema: reading it first would start a transaction too early."""
+        statement = read_statement(ask.text, self._schemas.dialect, is_percent_doubled=ask.is_formatted)
+        if statement.kind not in (StatementKind.TRANSACTION, StatementKind.SESSION):
+            return None
+        return Safe.of(ask.text, Aftermath(is_transaction=True))
+
+    def of(self, ask: Ask, view: View, lane: Lane) -> Outcome:
+        """What became of the statement, or becomes of it now."""
+        found = view.statements.get(lane, ask.text)
+        if found is not None:
+            return found
+        text, comment = split_comment(ask.text, is_formatted=ask.is_formatted)
+        found = view.statements.get(lane, text) if comment else None
+        if found is None:
+            found = outcome(self.rewritten(replace(ask, text=text), view, lane.allowed))
+            view.statements.put(lane, text, found)
+        return _commented(found, comment) if comment else found
+
+    def rewritten(self, ask: Ask, view: View, allowed: Allowance) -> Rewritten:
+        """The statement as it may run under `allowed`.
+
+        Raises:
+            StatementRefused: it may not.
+            PolicyError: the policy does not fit the schema.
+        """
+        try:
+            rewritten = self._in_view(ask, view, allowed)
+        except UnknownRelation as unknown:
+            # The engine's own error where it knows no such relation either.
+            with self._driver.unguarded(ask.connection) as cursor:
+                cursor.execute(unknown.probe)
+                cursor.fetchall()
+        else:
+            if not rewritten.has_strangers:
+                return rewritten
+            # The schema may know the name meanwhile; the stamp tells.
+            latest = self.load(ask.connection)
+            return rewritten if latest.catalog is view.catalog else self._in_view(ask, latest, allowed)
+        # It does know one: our schema is out of date.
+        self._schemas.refresh()
+        return self._in_view(ask, self.load(ask.connection), allowed)
+
+    def _in_view(self, ask: Ask, view: View, allowed: Allowance) -> Rewritten:
+        try:
+            binding = self._schemas.binding(view, ask.who.principal)
+        except PolicyError as error:
+            if not ask.who.is_owner:
+                raise
+            return self._before_tables(ask, view, error)
+
+        def rewritten(shown: Shown) -> Rewritten:
+            return rewrite_bound(
+                ask.text,
+                binding,
+                revealed=shown.columns,
+                rows=shown.rows,
+                is_percent_doubled=ask.is_formatted,
+                is_owner=ask.who.is_owner,
+            )
+
+        first = rewritten(allowed.always)
+        if not allowed.statements:
+            return first
+        more = allowed.for_statement(first.fingerprint)
+        return first if more == allowed.always else rewritten(more)
+
+    @staticmethod
+    def _before_tables(ask: Ask, view: View, error: PolicyError) -> Rewritten:
+        """An owner creates the tables that the policy names; until they are there, nothing that reads a table runs."""
+        binding = without_tables(view.catalog)
+        try:
+            return rewrite_bound(ask.text, binding, is_percent_doubled=ask.is_formatted, is_owner=True)
+        except UnknownRelation:
+            raise error from None
+
+
+def _commented(found: Outcome, comment: str) -> Outcome:
+    safe = text_of(found)
+    commented = Safe.of(safe + comment, safe.aftermath)
+    return Revealing(commented, found.rewritten) if isinstance(found, Revealing) else commented
