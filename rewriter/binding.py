@@ -6,7 +6,7 @@ that cannot yield its column's type, or one that would make two keys equal, is a
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from masking import ColumnName, Mask, Policy, PolicyError, Problem, TableName, mask_expression
@@ -15,6 +15,7 @@ from masking.names import Principal
 from masking.types import Dialect
 from rewriter.resolution import Resolver
 from rewriter.schema import Catalog, Column, Relation
+from rewriter.system_catalogs import measured_columns
 
 _WORD = re.compile(r"[^\W\d][\w$]*")
 
@@ -79,7 +80,8 @@ class Binding:
     """A policy over a catalog, ready for `rewrite_bound`.
 
     `protected` holds every relation with masked columns; views that reach one are found by `rewriter.views`. `listed`
-    are those of which nothing is masked yet, but may be once they have another column.
+    are those of which nothing is masked yet, but may be once they have another column. `catalogs`: the engine's own
+    with masked columns, whatever the policy.
     `memo` keeps what is worked out once per binding (views' masked definitions): derived state, never part of equality.
     """
 
@@ -89,7 +91,12 @@ class Binding:
     protected: Mapping[tuple[str, str], Protected]
     principal: Principal | None = None
     listed: Mapping[tuple[str, str], Protected] = field(default_factory=dict)
+    catalogs: Mapping[tuple[str, str], Protected] = field(default_factory=dict)
     memo: dict[object, object] = field(default_factory=dict, compare=False)
+
+    def masked(self, key: tuple[str, str]) -> Protected | None:
+        """The relation called so where it has masked columns."""
+        return self.protected.get(key) or self.catalogs.get(key)
 
     @property
     def has_lookups(self) -> bool:
@@ -143,8 +150,24 @@ def bind(policy: Policy, catalog: Catalog, principal: Principal | None = None) -
     protected = {key: _protected(catalog.relations[key], rules, target) for key, rules in masks.items()}
     if problems:
         raise PolicyError(tuple(problems))
+    hidden = {key: _hidden(relation, target) for key, relation in catalog.catalogs.items() if relation.columns}
     listed = {key: _protected(catalog.relations[key], {}, target) for key in target.open_ended - masks.keys()}
-    return Binding(policy, catalog, Resolver(catalog), protected, principal, listed)
+    return Binding(policy, catalog, Resolver(catalog), protected, principal, listed, catalogs=hidden)
+
+
+def _hidden(relation: Relation, target: "_Target") -> Protected:
+    """One of the engine's own catalogs: what is measured from stored values, or may hold them, is NULL in it."""
+    catalog = target.catalog
+    measured = measured_columns(catalog.dialect, relation.schema, relation.name)
+    plain = _protected(relation, {}, target)
+    table = TableName(relation.schema, relation.name)
+    columns = tuple(
+        replace(column, name=ColumnName(table, column.word), mask=f"CASE WHEN false THEN {column.sql} END")
+        if column.word in measured
+        else column
+        for column in plain.columns
+    )
+    return replace(plain, columns=columns)
 
 
 def _open_ended(policy: Policy, catalog: Catalog) -> frozenset[tuple[str, str]]:
@@ -189,7 +212,20 @@ def _masks_by_relation(policy: Policy, catalog: Catalog, problems: list[Problem]
             masks.setdefault(relation.key, {})[column.name] = (name, rule.mask)
         elif not rule.optional:
             problems.append(_unknown_column(name, relation) if relation else _unknown_table(name.table, catalog))
+    for relation in relations.values():
+        _attached(relation, masks, catalog)
     return masks
+
+
+def _attached(relation: Relation | None, masks: dict[tuple[str, str], _Rules], catalog: Catalog) -> None:
+    """Give SQLite's tables of one name in every database one table's rules: the same file may be attached again."""
+    rules = masks.get(relation.key, {}) if relation is not None and catalog.dialect == "sqlite" else {}
+    for other in catalog.relations.values() if rules else ():
+        if relation is None or other.schema in ("temp", relation.schema) or other.name.lower() != relation.name.lower():
+            continue
+        columns = {column.name.lower(): column.name for column in other.columns}
+        known = {columns[name.lower()]: rule for name, rule in rules.items() if name.lower() in columns}
+        masks[other.key] = {**known, **masks.get(other.key, {})}
 
 
 def named_relation(table: TableName, catalog: Catalog) -> Relation | None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from masking import Access, session_secrets
 from rewriter.errors import Reason, StatementRefused
 from rewriter.guards import Driver
+from rewriter.kinds import is_of_session
 from rewriter.lanes import Lanes
 from rewriter.outcomes import Ask, Outcomes
 from rewriter.prepared import Aftermath, Batch, Revealing, Safe, text_of
@@ -182,7 +183,7 @@ class Hook:
             return result
         finally:
             if after.is_schema_change:
-                self.schemas.changed(cursor.connection)
+                self.schemas.changed(cursor.connection, is_apart=is_of_session(query))
             elif after.is_transaction:
                 self.schemas.settled(cursor.connection, is_end=False)
         # Raised outside the handler: as its context, the driver's own error would carry the cells along.

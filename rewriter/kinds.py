@@ -18,7 +18,7 @@ class StatementKind(StrEnum):
     EXPLAIN = "explain"
 
 
-_NAME = r'(?:[\w$]+|"[^"]*"|`[^`]*`)'
+_NAME = r'(?:[\w$]+|"(?:[^"]|"")*"|`(?:[^`]|``)*`)'
 _PATH = rf"{_NAME}(?:\.{_NAME})*"
 _VALUE = r"(?:'[^'\\]*'|[\w.+-]+)"
 _ACCESS = r"(?:\s*,?\s*(?:read\s+only|read\s+write|not\s+deferrable|deferrable|with\s+consistent\s+snapshot))*"
@@ -50,7 +50,9 @@ _TRANSACTION = _one_of(
 
 _POSTGRESQL_SETTINGS = _words(
     "statement_timeout lock_timeout idle_in_transaction_session_timeout application_name timezone datestyle"
-    " intervalstyle work_mem extra_float_digits bytea_output jit max_parallel_workers_per_gather"
+    " intervalstyle work_mem extra_float_digits bytea_output jit max_parallel_workers_per_gather enable_[a-z]+"
+    " synchronous_commit client_min_messages maintenance_work_mem temp_buffers random_page_cost seq_page_cost"
+    " effective_cache_size cursor_tuple_fraction idle_session_timeout transaction_timeout deadlock_timeout"
 )
 _MYSQL_LISTS = _words("tables databases schemas columns fields engines charset collation privileges triggers")
 _MYSQL_SETTINGS = _words(
@@ -61,6 +63,10 @@ _SQLITE_SETTINGS = _words(
     "table_list database_list function_list collation_list compile_options encoding schema_version user_version"
     " foreign_keys read_uncommitted journal_mode busy_timeout application_id page_size page_count"
 )
+_SQLITE_TUNING = _words(
+    "foreign_keys read_uncommitted busy_timeout journal_mode synchronous cache_size cache_spill temp_store mmap_size"
+    " wal_autocheckpoint recursive_triggers defer_foreign_keys secure_delete locking_mode automatic_index"
+)
 _DUCKDB_SETTINGS = _words("timezone threads memory_limit default_order default_null_order enable_progress_bar")
 
 _SESSION: dict[Dialect, re.Pattern[str]] = {
@@ -68,6 +74,8 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
         r"show [a-z_\s]+",
         rf"set (?:session |local )?{_POSTGRESQL_SETTINGS}\s*(?:=|\bto\b)\s*{_VALUE}",
         rf"set (?:session |local )?time zone {_VALUE}",
+        rf"set constraints (?:all|{_PATH}(?:\s*,\s*{_PATH})*) (?:deferred|immediate)",
+        rf"reset (?:{_POSTGRESQL_SETTINGS}|time zone)",
     ),
     "mysql": _one_of(
         rf"show (?:full )?{_MYSQL_LISTS}(?: (?:from|in) {_PATH})*(?: like '[^'\\]*')?",
@@ -80,7 +88,7 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
     "sqlite": _one_of(
         rf"pragma (?:{_NAME}\.)?{_SQLITE_LISTS}\s*\(\s*(?:{_NAME}|'[^']*')\s*\)",
         rf"pragma (?:{_NAME}\.)?{_SQLITE_SETTINGS}",
-        rf"pragma (?:{_NAME}\.)?(?:foreign_keys|read_uncommitted|busy_timeout)\s*=\s*\w+",
+        rf"pragma (?:{_NAME}\.)?{_SQLITE_TUNING}\s*(?:=\s*-?\w+|\(\s*-?\w+\s*\))",
     ),
     "duckdb": _one_of(
         r"show (?:all )?(?:tables|databases|schemas)",
@@ -92,6 +100,8 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
 _DDL_WORDS = frozenset(
     "create alter drop truncate comment grant revoke analyze vacuum reindex cluster refresh rename".split()
 )
+_OF_SESSION = re.compile(r"\s*(?:set|reset|discard|use|attach|detach)\b", re.IGNORECASE)
+_SEARCH_PATH = _one_of(r"set (?:session |local )?search_path\s*(?:=|\bto\b)\s*[\w$\"',\s]+", "reset search_path")
 _ANALYZES_TABLES = re.compile(r"\s*analyze\s+(?:(?:no_write_to_binlog|local)\s+)?tables?\b", re.IGNORECASE)
 """MariaDB's other ANALYZE runs a query and shows its plan."""
 _PARSED_WORDS = frozenset(
@@ -116,11 +126,17 @@ def simple_kind(text: str, dialect: Dialect) -> StatementKind | None:
     first = word.group() if word else ""
     if first == "explain" or (dialect == "mysql" and first == "analyze" and not _ANALYZES_TABLES.match(text)):
         return StatementKind.EXPLAIN
-    if first in _DDL_WORDS:
+    is_of_session = dialect == "sqlite" and first in ("attach", "detach")
+    if first in _DDL_WORDS or is_of_session or (dialect == "postgresql" and _SEARCH_PATH.fullmatch(text)):
         return StatementKind.DDL
     if first and first not in _PARSED_WORDS:
         raise unknown_kind()
     return None
+
+
+def is_of_session(text: str) -> bool:
+    """Whether a statement that is no query changes how its own session alone sees the schema."""
+    return _OF_SESSION.match(text) is not None
 
 
 def unknown_kind() -> StatementRefused:

@@ -137,7 +137,8 @@ def _by_name(binding: Binding, *, is_percent_doubled: bool) -> dict[str, Protect
     key = ("protected by name", is_percent_doubled)
     known = binding.memo.get(key)
     if known is None:
-        known = {_written(p.sql, is_percent_doubled=is_percent_doubled): p for p in binding.protected.values()}
+        every = (*binding.protected.values(), *binding.catalogs.values())
+        known = {_written(p.sql, is_percent_doubled=is_percent_doubled): p for p in every}
         binding.memo[key] = known
     assert isinstance(known, dict)
     return known

@@ -78,9 +78,13 @@ class Resolver:
 
     def _resolved(self, parts: tuple[Part, ...]) -> Relation | SystemRelation | None:
         system = self._system(parts)
-        if system is not None and self.dialect == "postgresql":
-            return system
         folded = tuple(self.fold_relation(part) for part in parts)
+        if system is not None and self.dialect == "postgresql":
+            # A user's table may begin like PostgreSQL's own; where it has one of the name, that comes first.
+            is_own = len(parts) > 1 or not self.catalog.catalogs or ("pg_catalog", system.name) in self.catalog.catalogs
+            own = self.catalog.catalogs.get((system.schema, folded[-1]))
+            user = None if is_own else self._user_relation(folded)
+            return user or (own if own is not None and own.columns else system)
         return self._user_relation(folded) or system
 
     def _system(self, parts: tuple[Part, ...]) -> SystemRelation | None:

@@ -377,7 +377,7 @@ def _mentioned(work: _Work, found: tuple[Scan, ...]) -> Mentions:
     for scan in found:
         view = _masked_view(scan.relation, work.binding, work.revealed)
         names = names if view is None else names.with_inner(view.names)
-        protected = work.binding.protected.get(scan.relation.key)
+        protected = work.binding.masked(scan.relation.key)
         columns = needed(scan, protected, said) if protected is not None else None
         if columns is not None and any(column.generation is not None for column in columns.columns):
             inner = Mentions(bare={column.word for column in (*columns.columns, *columns.sources)})
@@ -386,7 +386,7 @@ def _mentioned(work: _Work, found: tuple[Scan, ...]) -> Mentions:
 
 
 def _is_sensitive(scan: Scan, binding: Binding) -> bool:
-    return scan.relation.key in binding.protected or reaches_protected(scan.relation, binding)
+    return binding.masked(scan.relation.key) is not None or reaches_protected(scan.relation, binding)
 
 
 def _check_statement(statement: Statement) -> None:
@@ -417,7 +417,7 @@ def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
 def _target(work: _Work, scan: Scan, names: Mentions, *, is_strange: bool) -> _Target:
     statement, binding, revealed = work.statement, work.binding, work.revealed
     clauses = table_clauses(statement, scan)
-    protected = binding.protected.get(scan.relation.key) or binding.listed.get(scan.relation.key)
+    protected = binding.masked(scan.relation.key) or binding.listed.get(scan.relation.key)
     view = _masked_view(scan.relation, binding, revealed)
     if protected is None:
         assert view is not None

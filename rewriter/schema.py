@@ -80,14 +80,16 @@ class Relation:
 class Catalog:
     """One database's schema at one instant.
 
-    `database`: current database (MySQL: the default database, DuckDB: the current catalog). `search_path`: schemas in
-    which an unqualified name is looked up, in order, the implicit ones (PostgreSQL's `pg_temp`, `pg_catalog`; SQLite's
-    `temp`) included where the engine searches them. `builtins`: lower-case names of the engine's own functions that are
-    known not to read tables, files or other sessions by name or text, without those that someone overloads or
-    overrides; those of extensions also as `schema.name`. `user_functions`: lower-case names of functions, macros,
-    aggregates that are not the engine's own, and operators among them as `operator ===`. `conversions`: type in lower
-    case → expressions that the engine runs where a value becomes one (checks of domains, casts that someone made); an
-    empty name stands for what it does unasked, `=` for what it does where a value is stored.
+    `catalogs`: PostgreSQL's own relations in `pg_catalog`, those with columns that hold values or measures with all
+    their columns. `database`: current database (MySQL: the default database, DuckDB: the current catalog).
+    `search_path`: schemas in which an unqualified name is looked up, in order, the implicit ones (PostgreSQL's
+    `pg_temp`, `pg_catalog`; SQLite's `temp`) included where the engine searches them. `builtins`: lower-case names of
+    the engine's own functions that are known not to read tables, files or other sessions by name or text, without those
+    that someone overloads or overrides; those of extensions also as `schema.name`. `user_functions`: lower-case names
+    of functions, macros, aggregates that are not the engine's own, and operators among them as `operator ===`.
+    `conversions`: type in lower case → expressions that the engine runs where a value becomes one (checks of domains,
+    casts that someone made); an empty name stands for what it does unasked, `=` for what it does where a value is
+    stored.
     `is_table_case_sensitive`: MySQL with lower_case_table_names=0.
     """
 
@@ -95,6 +97,7 @@ class Catalog:
     database: str
     search_path: tuple[str, ...]
     relations: Mapping[tuple[str, str], Relation]
+    catalogs: Mapping[tuple[str, str], Relation] = field(default_factory=dict)
     builtins: frozenset[str] = frozenset()
     user_functions: frozenset[str] = frozenset()
     conversions: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -51,10 +51,12 @@ class _ConnectionState:
     """What is known of one connection.
 
     `is_private`: it may see another schema than the rest, so only what was read on it holds for it. `is_dirty`: it
-    changed the schema in a transaction that has not ended.
+    changed the schema in a transaction that has not ended. `is_apart`: it looks names up elsewhere than others do, or
+    has other databases, for as long as it lives.
     """
 
     is_private: bool = False
+    is_apart: bool = False
     is_dirty: bool = False
     view: View | None = None
 
@@ -102,7 +104,8 @@ class Schemas:
         generation = self._generation
         view = self._read(connection, None if state.is_dirty else before)
         view.generation = generation
-        state.is_private = self._is_per_connection or state.is_dirty or _has_temporary(view.catalog)
+        is_apart = state.is_dirty or state.is_apart or _has_temporary(view.catalog)
+        state.is_private = self._is_per_connection or is_apart
         if state.is_private:
             self._has_private, state.view = True, view
         else:
@@ -130,12 +133,16 @@ class Schemas:
             statements=StatementCache(size),
         )
 
-    def changed(self, connection: Any) -> None:
-        """`connection` changed the schema: it sees that at once, the others when its transaction ends."""
+    def changed(self, connection: Any, *, is_apart: bool = False) -> None:
+        """`connection` changed the schema: it sees that at once, the others when its transaction ends.
+
+        `is_apart`: what it changed is how it sees the schema itself (a search path, an attached database).
+        """
         self._generation += 1
         self._has_private, self.common = True, None
         state = self._state(connection)
         state.is_private = state.is_dirty = True
+        state.is_apart = state.is_apart or is_apart
 
     def doubt(self, connection: Any) -> None:
         """A statement failed that the engine would run if the schema were another: look before the next one."""

@@ -81,6 +81,13 @@ _MEASURED: Mapping[tuple[Dialect, str, str], frozenset[str]] = {
         ("relpages", "reltuples", "relallvisible", "relallfrozen", "relfilenode", "relfrozenxid", "relminmxid")
     ),
     ("postgresql", "pg_catalog", "pg_attribute"): frozenset(("attmissingval",)),
+    ("postgresql", "pg_catalog", "pg_stat_activity"): frozenset(
+        ("query", "query_id", "client_addr", "client_hostname")
+    ),
+    ("postgresql", "pg_catalog", "pg_authid"): frozenset(("rolpassword",)),
+    ("postgresql", "pg_catalog", "pg_shadow"): frozenset(("passwd",)),
+    ("postgresql", "pg_catalog", "pg_cursors"): frozenset(("statement",)),
+    ("postgresql", "pg_catalog", "pg_prepared_statements"): frozenset(("statement",)),
     ("mysql", "information_schema", "tables"): _STORAGE,
     ("mysql", "information_schema", "partitions"): _STORAGE,
     ("mysql", "information_schema", "statistics"): frozenset(("cardinality",)),

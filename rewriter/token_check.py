@@ -56,7 +56,7 @@ def _names(binding: Binding) -> _Names:
     known = binding.memo.get("protected by word")
     if known is None:
         words: dict[str, tuple[Protected, ...]] = {}
-        for protected in binding.protected.values():
+        for protected in (*binding.protected.values(), *binding.catalogs.values()):
             word = protected.relation.name.lower()
             words[word] = (*words.get(word, ()), protected)
         odd = [word for word in words if not _WORDS.fullmatch(word)]

@@ -31,7 +31,7 @@ def reaches_protected(relation: Relation, binding: Binding) -> bool:
     if known is None:
         binding.memo[key] = False  # a view cannot read itself; recursion through it ends here
         known = (not is_stored or relation.key not in binding.protected) and any(
-            target in binding.protected or reaches_protected(binding.catalog.relations[target], binding)
+            binding.masked(target) or reaches_protected(binding.catalog.relations[target], binding)
             for target in (_stored(relation, binding) if is_stored else _direct(relation, binding))
         )
         binding.memo[key] = known
@@ -41,18 +41,19 @@ def reaches_protected(relation: Relation, binding: Binding) -> bool:
 def _direct(relation: Relation, binding: Binding) -> frozenset[tuple[str, str]]:
     """The relations that a view reads directly."""
     if relation.depends_on is not None:
-        return frozenset(key for key in relation.depends_on if key in binding.catalog.relations)
+        known = binding.catalog.relations.keys() | binding.catalogs.keys()
+        return frozenset(relation.depends_on & known)
     statement = read_statement(_definition(relation), binding.dialect)
     return frozenset(scan.relation.key for scan in scans(statement, within(relation, binding).resolver))
 
 
 def check_definition(relation: Relation, binding: Binding) -> None:
-    """Every function that a view calls, at any depth, is one that a statement may call.
+    """What a view calls and which of the engine's catalogs it reads, at any depth, a statement may call and read.
 
     A dependency catalog does not tell what a function reads, so this holds for views that seem to reach nothing.
 
     Raises:
-        StatementRefused: one of them is not known to be harmless, or the definition cannot be read.
+        StatementRefused: it is not known to be harmless, or the definition cannot be read.
     """
     is_closed = relation.kind is RelationKind.MATERIALIZED_VIEW and relation.key in binding.protected
     key = ("checked", relation.key)
@@ -63,8 +64,8 @@ def check_definition(relation: Relation, binding: Binding) -> None:
         statement = read_statement(_definition(relation), binding.dialect)
         check_calls(statement, within(relation, binding), also=stored_row_functions(binding))
         check_conversions(statement, binding)
-        for target in _direct(relation, binding):
-            check_definition(binding.catalog.relations[target], binding)
+        for scan in scans(statement, within(relation, binding).resolver):
+            check_definition(scan.relation, binding)
     except StatementRefused:
         del binding.memo[key]
         raise
@@ -130,7 +131,7 @@ def sensitive_words(binding: Binding) -> frozenset[str]:
             relation.name.lower()
             for relation in binding.catalog.relations.values()
             if relation.key in binding.protected or _may_reach(relation, binding)
-        )
+        ).union(name for _, name in binding.catalogs)
     assert isinstance(known, frozenset)
     return known
 

@@ -62,6 +62,7 @@ def content_version(catalog: Catalog) -> str:
         catalog.server_version,
         catalog.default_schema,
         sorted(catalog.builtins),
+        [_content(relation) for _, relation in sorted(catalog.catalogs.items())],
         sorted(catalog.user_functions),
         sorted((name, sorted(expressions)) for name, expressions in catalog.conversions.items()),
     )

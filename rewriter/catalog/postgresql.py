@@ -1,4 +1,4 @@
-"""A PostgreSQL database's schema, from `pg_catalog` in eight queries, whatever the number of relations.
+"""A PostgreSQL database's schema, from `pg_catalog` in nine queries, whatever the number of relations.
 
 Types and view definitions are printed under an empty search path, so that every name in them is qualified, but for
 those of `pg_catalog` and of the session's own temporary relations. That path is set and put back within one statement
@@ -157,6 +157,16 @@ LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
 WHERE p.oid >= 16384
 """
 
+# Every relation of pg_catalog, and the columns of those that hold more than definitions.
+_CATALOGS: LiteralString = """
+SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+FROM pg_catalog.pg_class c
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relname IN (
+  'pg_class', 'pg_attribute', 'pg_stat_activity', 'pg_authid', 'pg_shadow', 'pg_cursors', 'pg_prepared_statements')
+WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.relkind IN ('r', 'v') AND c.oid < 16384
+ORDER BY c.relname, a.attnum
+"""
+
 # What PostgreSQL itself declares to depend on its arguments alone, in every overload; `internal` marks machinery.
 _IMMUTABLE = """
 SELECT pg_catalog.lower(proname) FROM pg_catalog.pg_proc
@@ -225,6 +235,7 @@ def load(cursor: Cursor) -> Catalog:
         database=text(database),
         search_path=_search_path(path, temporary),
         relations={relation.key: relation for relation in relations},
+        catalogs=_catalogs(rows(cursor, _CATALOGS)),
         builtins=builtins,
         user_functions=user_functions,
         conversions=_conversions(rows(cursor, _CONVERSIONS)),
@@ -289,6 +300,21 @@ def _relation(row: Row, parts: _Parts) -> Relation:
         is_temporary=is_temporary,
         needs_owner=needs_owner,
     )
+
+
+def _catalogs(found: Iterable[Row]) -> dict[tuple[str, str], Relation]:
+    """`Catalog.catalogs`."""
+    typed = column_types("postgresql")
+    columns: defaultdict[str, list[Column]] = defaultdict(list)
+    for relation, name, declared in found:
+        own = columns[text(relation)]
+        if name is not None:
+            own.append(Column(name=text(name), type=typed(text(declared))))
+    relations = (
+        Relation(schema="pg_catalog", name=name, kind=RelationKind.TABLE, columns=tuple(own))
+        for name, own in columns.items()
+    )
+    return {relation.key: relation for relation in relations}
 
 
 def _conversions(found: Iterable[Row]) -> dict[str, frozenset[str]]:

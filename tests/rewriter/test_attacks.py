@@ -28,6 +28,7 @@ _PREPARED: dict[Dialect, tuple[str, ...]] = {
         "CREATE FUNCTION leak(int, int) RETURNS text LANGUAGE sql AS 'SELECT max(ssn) FROM customers'",
         "CREATE OPERATOR === (FUNCTION = leak, LEFTARG = int, RIGHTARG = int)",
         "ANALYZE customers",
+        "CREATE VIEW sampled AS SELECT histogram_bounds::text FROM pg_stats WHERE tablename = 'customers'",
         "CREATE VIEW called AS SELECT leak() AS x",
         "CREATE VIEW called_below AS SELECT x FROM called",
         "CREATE VIEW exported AS SELECT query_to_xml('SELECT ssn FROM customers', true, true, '') AS x",

@@ -8,7 +8,11 @@ import pytest
 from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table, create_engine, event, inspect
 from sqlalchemy.dialects.postgresql import pg_catalog
 
+from masking import Policy
 from masking.types import Dialect
+from rewriter.binding import bind
+from rewriter.catalog import load_catalog
+from rewriter.rewrite import rewrite_bound
 from rewriter.system_catalogs import is_readable_catalog, measured_columns
 from tests.rewriter.catalog.connecting import mysql, postgresql
 
@@ -134,3 +138,39 @@ def test_reflection_on_sqlite_reads_open_catalogs_alone(tmp_path_factory: pytest
     catalogs = {name for statement in statements for name in re.findall(r"\b(?:sqlite|pragma)_\w*[a-z]\b", statement)}
     assert catalogs
     assert {name for name in catalogs if not is_readable_catalog("sqlite", "main", name)} == set()
+
+
+_MEASURES = """
+SELECT c FROM pg_class c WHERE relname = 't'
+SELECT to_jsonb(c) FROM pg_class c WHERE relname = 't'
+SELECT c.* FROM pg_catalog.pg_class AS c WHERE relname = 't'
+SELECT x FROM pg_class AS c(a1, a2, a3, a4, a5, a6, a7, a8, a9, x)
+SELECT * FROM measured
+SELECT query FROM pg_stat_activity WHERE query <> ''
+SELECT rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL
+SELECT passwd FROM pg_shadow WHERE passwd IS NOT NULL
+"""
+
+
+def test_what_postgresql_measures_comes_as_null(postgres_database: str, subtests: pytest.Subtests) -> None:
+    """Sizes, other sessions' statements and passwords, by whatever name; the definitions beside them stay."""
+    with postgresql(postgres_database) as connection:
+        for sql in (
+            "CREATE TABLE t AS SELECT g FROM generate_series(1, 4711) g",
+            "CREATE VIEW measured AS SELECT relname, reltuples FROM pg_class WHERE relname = 't'",
+            "CREATE TABLE pg_mine AS SELECT 1 AS a",
+            "ALTER ROLE CURRENT_USER PASSWORD '4711'",
+            "ANALYZE t",
+        ):
+            connection.execute(sql)
+        binding = bind(Policy.parse("{}"), load_catalog(connection.cursor(), "postgresql"))
+        for sql in _MEASURES.strip().splitlines():
+            with subtests.test(sql):
+                seen = repr(connection.execute(rewrite_bound(sql, binding).sql.encode()).fetchall())
+                assert not any(told in seen for told in ("4711", "SCRAM", "md5", "FROM"))
+        for sql in (
+            "SELECT relname, oid FROM pg_class",
+            "SELECT count(*) FROM pg_stat_activity",
+            "SELECT * FROM pg_mine",
+        ):
+            assert rewrite_bound(sql, binding).is_unchanged

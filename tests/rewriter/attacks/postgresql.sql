@@ -90,3 +90,5 @@ SELECT 'a' || p FROM pairs;
 SELECT 'raw value above', '123-45-6000'::high;
 -- title: check of an array's domain
 SELECT 'raw value above', '{123-45-6000}'::high[];
+-- title: view over statistics
+SELECT * FROM sampled;
