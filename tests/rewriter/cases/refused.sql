@@ -94,5 +94,3 @@ SELECT 1 /* open;
 SELECT 1a;
 -- reason: LEXICAL
 SELECT ssn\ FROM customers;
--- reason: SYSTEM_CATALOG
-SELECT c.* FROM pg_catalog.pg_class c;
