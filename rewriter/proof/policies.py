@@ -7,6 +7,7 @@ from masking.masks import Expression
 from masking.names import ColumnName, TableName
 from rewriter.binding import Binding, BoundColumn, Protected, named_relation, qualified, quoted
 from rewriter.schema import Catalog, Relation, RelationKind
+from rewriter.views import reaches_protected
 
 STORED = frozenset({RelationKind.TABLE, RelationKind.VIRTUAL})
 """What a mask can be put into."""
@@ -37,11 +38,11 @@ def scratch_policy(policy: Policy, source: Catalog, built: Catalog) -> Policy:
     )
 
 
-def ruled_views(policy: Policy, source: Catalog) -> frozenset[str]:
-    """Views that the policy itself has masks for: no masked copy shows what they give."""
-    tables = {*policy.tables, *(name.table for name in policy.columns)}
-    relations = (named_relation(table, source) for table in tables)
-    return frozenset(r.name for r in relations if r is not None and r.kind not in STORED)
+def incomparable_views(binding: Binding) -> frozenset[str]:
+    """Views that a masked copy would show otherwise: with masks of their own, or stored from masked columns."""
+    ruled = (protected.relation for protected in binding.protected.values() if protected.relation.kind not in STORED)
+    kept = (r for r in binding.catalog.relations.values() if r.kind is RelationKind.MATERIALIZED_VIEW)
+    return frozenset(r.name for r in (*ruled, *(r for r in kept if reaches_protected(r, binding))))
 
 
 def _moved(table: TableName, source: Catalog) -> TableName:

@@ -17,7 +17,7 @@ from rewriter.engine import install
 from rewriter.proof.blueprints import Blueprint, blueprint
 from rewriter.proof.filling import Filled, build, fill, settle
 from rewriter.proof.literals import Value
-from rewriter.proof.policies import MASKER, ruled_views, scratch_policy
+from rewriter.proof.policies import MASKER, incomparable_views, scratch_policy
 from rewriter.proof.scratch import NAMES, opened, scratch
 from rewriter.schema import Catalog
 
@@ -76,7 +76,7 @@ def trio(source: Origin, policy: Policy, *, server: URL | None = None) -> Iterat
         PolicyError: the policy does not fit the schema.
         SQLAlchemyError: no scratch database could be made.
     """
-    bind(policy, source.catalog)
+    wanted = bind(policy, source.catalog)
     with ExitStack() as stack:
         urls = stack.enter_context(scratch(server or source.url, source.settings))
         plain, hooked = ({n: _engine(stack, url, source) for n, url in urls.items()} for _ in range(2))
@@ -85,8 +85,8 @@ def trio(source: Origin, policy: Policy, *, server: URL | None = None) -> Iterat
         for engine in hooked.values():
             install(engine, policy=local, environment="proof")
         filled = _filled(plain, hooked, policy=local, source=source)
-        ruled = ruled_views(policy, source.catalog)
-        left_out += build(plain, [view for view in source.blueprint.views if view.name not in ruled]) + tuple(ruled)
+        apart = incomparable_views(wanted)
+        left_out += build(plain, [view for view in source.blueprint.views if view.name not in apart]) + tuple(apart)
         yield Trio(
             raw=stack.enter_context(hooked["raw"].connect()),
             copy=stack.enter_context(plain["copy"].connect()),

@@ -42,3 +42,11 @@ FROM (UNPIVOT (SELECT id, email, ssn FROM customers) ON email, ssn INTO NAME k V
 SELECT id, domain FROM generated_mails ORDER BY id;
 -- title: star with a generated column
 SELECT * FROM generated_mails g ORDER BY id;
+-- title: columns of everything
+SELECT COLUMNS(*) FROM customers ORDER BY id;
+-- title: sample of a table
+SELECT id, email FROM customers TABLESAMPLE 100% ORDER BY id;
+-- title: semi and anti joins
+SELECT o.id FROM orders o SEMI JOIN customers c ON c.id = o.customer_id AND c.email LIKE 'b%' ORDER BY o.id;
+-- title: values statement
+VALUES (1, 'customers'), (2, 'email') ORDER BY 1;

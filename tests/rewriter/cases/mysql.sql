@@ -47,3 +47,7 @@ SELECT o.id, (SELECT c.name FROM customers c WHERE c.id = o.customer_id AND c.sc
 SELECT id, domain FROM generated_mails ORDER BY id;
 -- title: star with a generated column
 SELECT * FROM generated_mails g ORDER BY id;
+-- title: natural left join
+SELECT c.id, email FROM customers c NATURAL LEFT JOIN customers2 ORDER BY c.id;
+-- title: row values
+SELECT id FROM customers WHERE (id, email) IN (SELECT id, email FROM customers2) ORDER BY id;

@@ -122,3 +122,11 @@ SELECT 1234::numeric(3, -2), phone FROM customers ORDER BY id;
 SELECT tableoid::regclass::text, ctid IS NULL, * FROM customers ORDER BY id;
 -- title: view over a partition hierarchy and one of its members
 SELECT * FROM event_kinds ORDER BY 1;
+-- title: whole row as a column
+SELECT c FROM customers c ORDER BY c.id;
+-- title: whole row is null on the nullable side
+SELECT o.id FROM orders o LEFT JOIN customers c ON c.id = o.customer_id AND c.id > 3 WHERE c IS NULL ORDER BY o.id;
+-- title: values statement
+VALUES (1, 'customers'), (2, 'email') ORDER BY 1;
+-- title: table functions and rows from
+SELECT r.n, c.email FROM ROWS FROM (generate_series(1, 3)) AS r(n) JOIN customers c ON c.id = r.n ORDER BY 1;

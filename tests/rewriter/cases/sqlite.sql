@@ -56,3 +56,7 @@ SELECT ~~id, ~~~score, ssn FROM customers ORDER BY id;
 SELECT c.id, c.ssn, o.total FROM customers c, orders o ON o.customer_id = c.id ORDER BY 1, 3;
 -- title: calls with fewer arguments than usual
 SELECT json_remove('[1]'), json_set('[1]'), email FROM customers ORDER BY id;
+-- title: natural full join
+SELECT count(*), count(email) FROM customers NATURAL FULL JOIN customers2;
+-- title: values statement
+VALUES (1, 'customers'), (2, 'email');
