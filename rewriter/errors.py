@@ -28,6 +28,7 @@ class Reason(StrEnum):
     CONSTRUCT = "a construct that cannot be masked exactly"
     SESSION = "session settings under which statements cannot be read safely"
     RAW_ACCESS = "driver access that goes around the rewriter"
+    ACCESS_ENDED = "rows of a result whose access ended before they were fetched"
     TOO_LARGE = "a statement beyond the size that is examined"
     CHECK_FAILED = "a rewritten statement that failed its own check"
 

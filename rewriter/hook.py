@@ -4,20 +4,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from masking import Access, session_secrets
 from rewriter.errors import Reason, StatementRefused
 from rewriter.guards import Driver
 from rewriter.kinds import is_of_session
+from rewriter.holding import Holding
 from rewriter.lanes import Lanes
 from rewriter.outcomes import Ask, Outcomes
 from rewriter.prepared import Aftermath, Batch, Revealing, Safe, text_of
 from rewriter.principals import ACTING, Acting, Principals, Who
 from rewriter.protocols import AccessSource
-from rewriter.reveals import Reporter, Run
+from rewriter.results import watch
+from rewriter.reveals import Reporter, Run, permits_used
 from rewriter.rewrite import Rewritten
-from rewriter.row_count import count_rows
 from rewriter.schemas import Schemas, View
 from rewriter.statement_cache import Entries
 from rewriter.trust import Trust
@@ -179,7 +181,7 @@ class Hook:
                 raise
         else:
             if after.record is not None:
-                count_rows(cursor, lambda count: self.counted(query, count))
+                watch(cursor, check=partial(self.check_access, query), report=partial(self.counted, query))
             return result
         finally:
             if after.is_schema_change:
@@ -194,6 +196,12 @@ class Hook:
         if after.is_rewritten:
             self.schemas.doubt(cursor.connection)
         return self.driver.withheld(error) if after.is_sensitive else None
+
+    @staticmethod
+    def check_access(query: Safe) -> None:
+        """As `Gate.check_access`."""
+        if query.aftermath is not None and query.aftermath.check is not None:
+            query.aftermath.check()
 
     def counted(self, query: Safe, count: int) -> None:
         """As `Gate.counted`."""
@@ -258,11 +266,15 @@ class Hook:
             run = Run(found.rewritten, view.catalog.database, ask.parameters)
             record = self._reporter.revealed(ask.who, access, run)
             if isinstance(record, str):
-                found = Safe.of(found.sql, Aftermath(is_sensitive=True, is_rewritten=True, record=record))
+                found = Safe.of(found.sql, self._revealing(ask.who, access, found.rewritten, record=record))
                 break
             access = record
             lane = self._lanes.of(ask.who, access, is_formatted=ask.is_formatted)
         return found if batch is None else _composed(batch, found)
+
+    def _revealing(self, who: Who, access: Access, rewritten: Rewritten, *, record: str) -> Aftermath:
+        holding = Holding(self._lanes.access, self._reporter, who=who, used=permits_used(access, rewritten))
+        return Aftermath(is_sensitive=True, is_rewritten=True, record=record, check=holding.check)
 
     def _remember(self, ask: Ask, route: _Route) -> None:
         acting = ask.who.acting

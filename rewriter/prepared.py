@@ -1,5 +1,6 @@
 """SQL text that has been through the rewriter, marked so that a guarded cursor can tell it from any other text."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Self
@@ -14,7 +15,8 @@ class Aftermath:
 
     `is_sensitive`: its errors may carry raw cells. `is_rewritten`: they may mean that the schema is out of date.
     `is_schema_change`: what is known of the schema is out of date. `is_transaction`: it may have undone such a change.
-    `record`: the record that waits for its row count. `is_quiet`: unless it fails, there is nothing to do.
+    `record`: the record that waits for its row count; `check` raises once what the statement reveals may not be handed
+    out any more. `is_quiet`: unless it fails, there is nothing to do.
     """
 
     is_sensitive: bool = False
@@ -22,6 +24,7 @@ class Aftermath:
     is_schema_change: bool = False
     is_transaction: bool = False
     record: str | None = None
+    check: Callable[[], None] | None = None
     is_quiet: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -30,13 +30,14 @@ from rewriter.narrowing import Rows, narrowed
 from rewriter.output_names import output_name_edits
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.qualifiers import named_apart, qualifier_edits
+from rewriter.recorded_text import without_literals
 from rewriter.reserved import is_keyword
 from rewriter.scans import Scan, scans
 from rewriter.schema import Catalog, Relation, RelationKind
 from rewriter.settings import setting_edits
 from rewriter.shadowing import shadowing_edits
 from rewriter.stars import star_edits
-from rewriter.statement import Statement, fingerprint, read_statement, without_literals
+from rewriter.statement import Statement, fingerprint, read_statement
 from rewriter.stored_views import with_stored_views
 from rewriter.strangers import has_strangers
 from rewriter.verify import verify
@@ -74,6 +75,7 @@ class Rewritten:
     dialect: Dialect
     is_percent_doubled: bool = False
     has_strangers: bool = False
+    catalog: Catalog | None = field(default=None, repr=False, compare=False)
     told: list[tuple[Fingerprint, str]] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -90,7 +92,7 @@ class Rewritten:
         # Few statements are ever asked for it: those that reveal something.
         if not self.told:
             statement = read_statement(self.original, self.dialect, is_percent_doubled=self.is_percent_doubled)
-            self.told.append((fingerprint(statement), without_literals(statement)))
+            self.told.append((fingerprint(statement), without_literals(statement, self.catalog)))
         return self.told[0]
 
     @property
@@ -220,6 +222,7 @@ def rewrite_bound(  # noqa: PLR0913 -- as `rewrite`
         kind=statement.kind,
         dialect=binding.dialect,
         is_percent_doubled=is_percent_doubled,
+        catalog=binding.catalog,
     )
     if statement.kind is StatementKind.DDL:
         return _stored(statement, binding, result)

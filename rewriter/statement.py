@@ -271,8 +271,16 @@ def _canonical(statement: Statement, token: Token) -> str:
     return text if token.start in statement.quoted else text.upper()
 
 
-def _words(statement: Statement) -> Iterator[tuple[str, str]]:
-    """Each token as the fingerprint sees it, and as it is shown; with what the parser was not shown in its place."""
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One token of a statement: `canonical`, as the fingerprint sees it, and `text`, as it stands there."""
+
+    canonical: str
+    text: str
+
+
+def words(statement: Statement) -> Iterator[Word]:
+    """Each token; with what the parser was not shown in its place."""
     hidden = hidden_pieces(statement.sql, statement.dialect, is_percent_doubled=statement.is_percent_doubled)
     places = {token.start for token in statement.tokens}
     apart = [(start, text.upper(), text) for start, text in hidden.items() if start not in places]
@@ -281,17 +289,12 @@ def _words(statement: Statement) -> Iterator[tuple[str, str]]:
         canonical, text = _canonical(statement, token), statement.text[token.start : token.end + 1]
         if (operator := hidden.get(token.start)) is not None:
             canonical = text = operator
-        told.append((token.start, canonical, "?" if canonical == "?" else text))
+        told.append((token.start, canonical, text))
     for _, canonical, text in sorted(told + apart):
-        yield canonical, text
-
-
-def without_literals(statement: Statement) -> str:
-    """The statement on one line with each literal and placeholder as `?`, and no comments."""
-    return " ".join(text for _, text in _words(statement)) or statement.kind.value
+        yield Word(canonical, text)
 
 
 def fingerprint(statement: Statement) -> Fingerprint:
     """`v1:` and 32 hex digits: equal for statements that differ only in literals, layout, comments and letter case."""
-    canonical = "\x00".join(canonical for canonical, _ in _words(statement))
+    canonical = "\x00".join(word.canonical for word in words(statement))
     return Fingerprint("v1:" + hashlib.sha256(f"{statement.dialect}\x00{canonical}".encode()).hexdigest()[:32])

@@ -7,8 +7,9 @@ from rewriter.errors import StatementRefused
 from rewriter.kinds import StatementKind
 from rewriter.prepared import Aftermath, Safe
 from rewriter.principals import Who
+from rewriter.recorded_text import without_literals
 from rewriter.reveals import Reporter
-from rewriter.statement import fingerprint, read_statement, without_literals
+from rewriter.statement import fingerprint, read_statement
 
 _MOST_REMEMBERED = 1024
 

@@ -10,6 +10,7 @@ from duckdb_engine import ConnectionWrapper, CursorWrapper
 from masking import SessionSecret
 from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
 from rewriter.prepared import Safe
+from rewriter.results import WatchedResult
 
 _CURSOR_PASSES = frozenset(
     {
@@ -40,7 +41,9 @@ class GuardedCursor(CursorWrapper):
         return self.gate.run(self, safe, lambda: run(safe, parameters, context))
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _CURSOR_PASSES:
+        # What hands out rows by and by would go on doing so when the access to them has ended.
+        is_open_end = name == "fetch_record_batch" and isinstance(self, WatchedResult)
+        if name not in _CURSOR_PASSES or is_open_end:
             self.gate.allow_raw(name)
         return super().__getattr__(name)
 

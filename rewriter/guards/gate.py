@@ -48,6 +48,14 @@ class Gate(Protocol):
         """Call the driver, withhold raw cells from its errors, and see to the statement's aftermath."""
         ...
 
+    def check_access(self, query: Safe) -> None:
+        """Return while what `query` reveals may be handed out: for drivers as in `counted`.
+
+        Raises:
+            StatementRefused: the access that it rests on ended.
+        """
+        ...
+
     def counted(self, query: Safe, count: int) -> None:
         """`count` rows of `query` were fetched: for drivers that fetch without a cursor's own methods."""
         ...

@@ -50,9 +50,11 @@ class GuardedCursor:
         bare, count = safe.unrecorded(), 0
         try:
             while (row := self.gate.run(self, bare, lambda: next(rows, None))) is not None:
+                self.gate.check_access(safe)
                 count += 1
                 yield row
         finally:
+            rows.close()  # it holds the connection's lock, as long as somebody keeps the error that ended it
             self.gate.counted(safe, count)
 
     def copy(self, statement: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102

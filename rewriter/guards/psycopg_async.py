@@ -79,7 +79,9 @@ class GuardedCursor:
         bare, count = safe.unrecorded(), 0
 
         def following() -> Any:
-            return self.gate.run(self, bare, lambda: await_(anext(rows, None)))
+            row = self.gate.run(self, bare, lambda: await_(anext(rows, None)))
+            self.gate.check_access(safe)
+            return row
 
         try:
             while (row := await greenlet_spawn(following)) is not None:

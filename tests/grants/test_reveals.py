@@ -14,8 +14,8 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from grants import Event, Filter, Grants, JsonLinesSink, audit, chains
-from rewriter import StatementRefused, acting_as, install
+from grants import Docket, Event, Filter, Grants, JsonLinesSink, audit, chains
+from rewriter import Reason, StatementRefused, acting_as, install
 from tests.grants.conftest import House, policy_text
 from tests.grants.test_live import eventually
 
@@ -60,6 +60,7 @@ def asked(engine: Engine, statement: str = "SELECT email FROM customers", **valu
         "SELECT email FROM customers WHERE nothing = 'canary' AND name = :value",
         "SELECT email FROM customers WHERE name = 'canary",
         "SELECT FROM WHERE 'canary' 7654321",
+        'SELECT email FROM customers WHERE name <> "canary" OR "customers"."id" IN ("canary", "7654321")',
     ],
 )
 def test_no_record_or_log_line_holds_a_literal_a_parameter_or_a_cell(
@@ -128,3 +129,18 @@ def test_a_process_that_is_killed_has_recorded_what_it_revealed(house: House) ->
     records = list(house.grants.audit("prod", matching=Filter(events=frozenset({Event.REVEALED}))))
     assert 1 <= revealed.count(b"revealed\n") <= len(records)
     assert house.grants.verify("prod", policy=house.policy) == ()
+
+
+def test_no_row_of_an_open_result_is_handed_out_after_a_revocation(house: House, engine: Engine) -> None:
+    """The rows that were not fetched yet stay where they are, for a second at most."""
+    (docket,) = (one for one in house.grants.office(policy=house.policy, environment="prod").dockets())
+    assert isinstance(docket, Docket)
+    rows = "SELECT email FROM customers UNION ALL SELECT email FROM customers"
+    with acting_as("ana"), engine.connect() as connection:
+        result = connection.execute(text(rows))
+        assert result.fetchone() == (CELL,)
+        house.desk("bo").revoke(docket.id)
+        eventually(lambda: asked(engine) != CELL, within=1)
+        with pytest.raises(StatementRefused) as raised:
+            result.fetchone()
+        assert raised.value.reason is Reason.ACCESS_ENDED

@@ -5,7 +5,8 @@ import pytest
 from masking.types import Dialect
 from rewriter.errors import StatementRefused
 from rewriter.placeholders import parseable
-from rewriter.statement import fingerprint, read_statement, without_literals
+from rewriter.recorded_text import without_literals
+from rewriter.statement import fingerprint, read_statement
 
 DIALECTS: tuple[Dialect, ...] = ("postgresql", "mysql", "sqlite", "duckdb")
 

@@ -1,0 +1,147 @@
+"""Results that reveal: their rows are counted, and handed out only while the access that they rest on holds.
+
+Statements that reveal nothing pay nothing: the class of a cursor is exchanged for one that looks at each fetch, for as
+long as such a result is open.
+"""
+
+from collections.abc import Callable, Sized
+from functools import lru_cache
+from typing import Any
+
+_UNKNOWN = 2**63
+"""PyMySQL's unbuffered cursors say 2**64 - 1 for "not known yet"."""
+
+
+class Watch:
+    """One open result: `check` raises once its rows may not be handed out any more, `report` is told how many were."""
+
+    def __init__(self, cursor: Any, *, check: Callable[[], None], report: Callable[[int], None]) -> None:
+        self.check = check
+        self._cursor = cursor
+        self._report: Callable[[int], None] | None = report
+        self._plain = type(cursor)
+        self._rows = 0
+        self._depth = 0
+        known = getattr(cursor, "rowcount", -1)
+        if isinstance(known, int) and 0 <= known < _UNKNOWN and not _is_server_side(cursor):
+            self._tell(known)
+
+    def _tell(self, rows: int) -> None:
+        report, self._report = self._report, None
+        if report is not None:
+            report(rows)
+
+    def fetched(self, fetch: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What `fetch` returns, unless the access ended meanwhile."""
+        self._depth += 1  # one fetch is made of others: its own rows are all that counts
+        try:
+            found = fetch(*args, **kwargs)
+        finally:
+            self._depth -= 1
+        if self._depth:
+            return found
+        self.check()
+        return found
+
+    def counted(self, rows: int, *, is_end: bool) -> None:
+        """`rows` more were handed out; with the end, their number is reported."""
+        if not self._depth:
+            self._rows += rows
+            if is_end:
+                self._tell(self._rows)
+
+    def end(self) -> None:
+        """The result is closed, or gives way to another: the cursor is what it was."""
+        if self._cursor.__class__ is not self._plain:
+            self._cursor.__class__ = self._plain
+            del self._cursor.unmask_watch
+        self._tell(self._rows)
+
+
+def _is_server_side(cursor: Any) -> bool:
+    """Whether the rows are still on the server: psycopg's and psycopg2's named cursors."""
+    return getattr(cursor, "name", None) is not None
+
+
+class WatchedResult:
+    """Before a guarded cursor's class, while the result that it holds reveals something."""
+
+    unmask_watch: Watch
+
+    def _plainly(self, name: str) -> Any:
+        """The driver's own method; DuckDB's wrapper has some of them by `__getattr__` alone."""
+        base: Any = super()
+        return getattr(base, name) if hasattr(base, name) else base.__getattr__(name)
+
+    def fetchone(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102 -- the driver's own, as all below
+        row = self.unmask_watch.fetched(self._plainly("fetchone"), *args, **kwargs)
+        self.unmask_watch.counted(row is not None, is_end=row is None)
+        return row
+
+    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        rows = self.unmask_watch.fetched(self._plainly("fetchmany"), *args, **kwargs)
+        self.unmask_watch.counted(len(rows), is_end=not rows)
+        return rows
+
+    def fetchall(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        rows = self.unmask_watch.fetched(self._plainly("fetchall"), *args, **kwargs)
+        self.unmask_watch.counted(len(rows), is_end=True)
+        return rows
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            row = self.unmask_watch.fetched(super().__next__)  # type: ignore[misc] # always mixed into a cursor class
+        except StopIteration:
+            self.unmask_watch.check()
+            self.unmask_watch.counted(0, is_end=True)
+            raise
+        self.unmask_watch.counted(1, is_end=False)
+        return row
+
+    def __getattr__(self, name: str) -> Any:
+        # Ways to a result that only one driver has: DuckDB's `fetchdf`, `pl` and so on.
+        found = self._plainly(name)
+        if not name.startswith("fetch") and name not in ("df", "pl", "arrow", "to_arrow_table"):
+            return found
+
+        def fetch(*args: Any, **kwargs: Any) -> Any:
+            self.unmask_watch.check()
+            rows = self.unmask_watch.fetched(found, *args, **kwargs)
+            self.unmask_watch.counted(len(rows) if isinstance(rows, Sized) else 0, is_end=True)
+            return rows
+
+        return fetch
+
+    def close(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        self.unmask_watch.end()
+        return self.close(*args, **kwargs)
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        self.unmask_watch.end()
+        return self.execute(*args, **kwargs)
+
+    def executemany(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        self.unmask_watch.end()
+        return self.executemany(*args, **kwargs)
+
+
+@lru_cache(256)
+def _watched(plain: Any) -> Any:
+    return type(plain.__name__, (WatchedResult, plain), {})
+
+
+def watch(cursor: Any, *, check: Callable[[], None], report: Callable[[int], None]) -> None:
+    """From now on the rows of the result that `cursor` holds are counted, and `check` is asked before they are let go.
+
+    `report` is told their number once: at once where the driver knows it, else at the end, which is an empty fetch,
+    `close()` or the cursor's next statement.
+    """
+    if isinstance(cursor, WatchedResult):
+        cursor.unmask_watch.end()
+    plain: Any = type(cursor)
+    one = Watch(cursor, check=check, report=report)
+    cursor.__class__ = _watched(plain)
+    cursor.unmask_watch = one
