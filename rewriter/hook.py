@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from masking import Access, session_secrets
 from rewriter.errors import Reason, StatementRefused
 from rewriter.guards import Driver
-from rewriter.kinds import is_of_session
 from rewriter.holding import Holding
+from rewriter.kinds import is_of_session
 from rewriter.lanes import Lanes
 from rewriter.outcomes import Ask, Outcomes
 from rewriter.prepared import Aftermath, Batch, Revealing, Safe, text_of
