@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from masking import ColumnName, Mask, Policy, PolicyError, Problem, TableName, mask_expression
-from masking.masks import Hash
+from masking.masks import Constant, Expression, Hash, Null
 from masking.names import Principal
 from masking.types import Dialect
 from rewriter.resolution import Resolver
@@ -50,6 +50,11 @@ class BoundColumn:
     def projection(self) -> str:
         """`<mask> AS <name>`, or the bare name where nothing is masked."""
         return self.sql if self.mask is None else f"{self.mask} AS {self.sql}"
+
+    @property
+    def shows_null(self) -> bool:
+        """Whether the mask is NULL just where the value is."""
+        return not isinstance(self.form, Null | Constant | Expression)
 
 
 @dataclass(frozen=True, slots=True)

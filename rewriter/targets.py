@@ -81,9 +81,28 @@ class Targets:
                 self._row(column, revealed)
             elif column.table.lower() in aliases:
                 self._check(column)
+        if words:
+            self._check_joins(words)
+            self._check_methods(words | aliases)
         if words and self._write.node.args.get("returning") is not None:
             self._stars(revealed)
         return self._reads
+
+    def _check_methods(self, words: set[str]) -> None:
+        """DuckDB's `ssn.upper()` is no column to the parser, and `COLUMNS('s.*')` names none."""
+        for dot in self._write.node.find_all(exp.Dot):
+            if isinstance(dot.this, exp.Identifier) and dot.this.name.lower() in words:
+                raise StatementRefused(Reason.WRITE, f"Write f({dot.this.name}) instead of {dot.this.name}.f().")
+        if self._write.node.find(exp.Columns):
+            raise StatementRefused(Reason.WRITE, "Name the columns instead of writing COLUMNS().")
+
+    def _check_joins(self, words: set[str]) -> None:
+        """MySQL joins what it writes: by names alone, it would compare raw values."""
+        items = (item for scan in self._write.targets for item in joined(scan.node))
+        for join in (join for item in items for join in item.args.get("joins") or ()):
+            named = {name.name.lower() for name in join.args.get("using") or ()}
+            if join.args.get("method") or not words.isdisjoint(named):
+                raise StatementRefused(Reason.WRITE, "Join with ON instead of USING and NATURAL.")
 
     def _column(self, column: exp.Column, revealed: frozenset[ColumnName]) -> None:
         item = self._scopes.owner(column)

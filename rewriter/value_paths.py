@@ -15,19 +15,23 @@ _ENDS = frozenset(("from", "where", "returning", "order", "limit", "when", "on")
 _QUERIES = frozenset(("select", "with", "values", "table"))
 
 
-def leaves(value: exp.Expr) -> Iterator[exp.Expr]:
-    """The parts that `value` can be; `value` itself where it is computed."""
+def leaves(value: exp.Expr, *, is_tested: bool = True) -> Iterator[exp.Expr]:
+    """The parts that `value` can be; `value` itself where it is computed.
+
+    `is_tested`: with those that are also looked at: COALESCE goes by whether its arguments but the last are NULL.
+    """
     match value:
         case exp.Paren():
-            yield from leaves(value.this)
+            yield from leaves(value.this, is_tested=is_tested)
         case exp.Coalesce():
-            for part in (value.this, *value.expressions):
-                yield from leaves(part)
+            parts = (value.this, *value.expressions)
+            for part in parts if is_tested else parts[-1:]:
+                yield from leaves(part, is_tested=is_tested)
         case exp.Case():
             for branch in value.args.get("ifs") or ():
-                yield from leaves(branch.args["true"])
+                yield from leaves(branch.args["true"], is_tested=is_tested)
             if value.args.get("default") is not None:
-                yield from leaves(value.args["default"])
+                yield from leaves(value.args["default"], is_tested=is_tested)
         case _:
             yield value
 

@@ -37,12 +37,15 @@ def harmless(
     aliases = {table.alias_or_name.lower() for table, _ in raw}
     tables = {id(table) for table, _ in raw}
     shown = _stand_ins(statement, texts)
+    telling = {c.word for _, protected in raw for c in protected.columns if not c.shows_null}
     for column in statement.nodes(exp.Column):
         start = column.this.meta.get("start")
-        is_hidden = column.table.lower() in aliases and _is_shadowed(column, tables, shown)
-        if start is not None and (
-            is_hidden or _goes_back(column) or _is_returned(column, statement, raw=raw, returned=returned)
-        ):
+        is_harmless = (
+            (column.table.lower() in aliases and _is_shadowed(column, tables, shown))
+            or _goes_back(column, is_null_known=column.name.lower() not in telling)
+            or _is_returned(column, statement, raw=raw, returned=returned)
+        )
+        if start is not None and is_harmless:
             places.add(int(start))
         named = [c for _, p in raw for c in p.columns if c.word == column.name.lower() and c.name is not None]
         if start is not None and is_found_by_known_values(column, statement, named):
@@ -132,13 +135,18 @@ def _gives(item: exp.Expr, column: exp.Column, shown: dict[int, str]) -> bool:
     return word in {output.alias_or_name.lower() for output in item.this.expressions}
 
 
-def _goes_back(column: exp.Column) -> bool:
-    """Whether the value of a reference can only be stored where it comes from."""
+def _goes_back(column: exp.Column, *, is_null_known: bool) -> bool:
+    """Whether the value of a reference can only be stored where it comes from.
+
+    `is_null_known`: anyone may know where it is NULL.
+    """
     child: exp.Expr = column
     above = column.parent
     while above is not None:
         match above:
-            case exp.Paren() | exp.Coalesce() | exp.Case() | exp.Subquery() | exp.Alias():
+            case exp.Coalesce():
+                is_value = is_null_known or child is (above.this, *above.expressions)[-1]
+            case exp.Paren() | exp.Case() | exp.Subquery() | exp.Alias():
                 is_value = child.arg_key in ("this", "expressions", "default", "ifs")
                 is_value = is_value and not (isinstance(above, exp.Case) and child.arg_key == "this")
             case exp.If():
@@ -163,7 +171,9 @@ def _is_assignment(equation: exp.EQ) -> bool:
 def _is_own(column: exp.Column, equation: exp.EQ) -> bool:
     """Whether a reference means the column that is assigned, of the row that is written."""
     assigned = equation.this
-    write = equation.find_ancestor(exp.Insert, exp.Merge) or equation.find_ancestor(exp.Update)
+    write = equation.parent
+    while write is not None and (isinstance(write.parent, exp.When) or not isinstance(write, _WRITES)):
+        write = write.parent
     if write is None or column.name.lower() != assigned.name.lower():
         return False
     target = write.this.this if isinstance(write.this, exp.Schema) else write.this
@@ -191,6 +201,8 @@ def _literals(statement: Statement) -> Iterator[int]:
         before = [tokens[at].text.lower() if at >= 0 else "" for at in range(index - 3, index)]
         is_name = before[2] in (".", "using", "as") or before[1] == "using"
         if token.token_type == TokenType.STRING and not is_name:
+            yield token.start
+        if index + 1 < len(tokens) and tokens[index + 1].token_type == TokenType.COLON_EQ:
             yield token.start
         is_behind = before[2] == "."
         if is_behind and (before[0] in ("as", "::") or tokens[index - 2].token_type == TokenType.R_PAREN):

@@ -46,9 +46,9 @@ class WriteGuard:
         """References to the assigned column itself, where the value that is stored may only stay where it is."""
         return {
             id(leaf)
-            for assignment, _, _ in self._assigned
+            for assignment, _, column in self._assigned
             if assignment.is_update and assignment.value is not None
-            for leaf in leaves(assignment.value)
+            for leaf in leaves(assignment.value, is_tested=column.shows_null)
             if self._is_own(leaf, assignment)
         }
 
@@ -111,7 +111,7 @@ class WriteGuard:
     def _reads_masked(self, column: exp.Column, masked: set[int]) -> bool:
         item = self._scopes.owner(column)
         if item is None:
-            return self._statement.dialect == "postgresql" and self._scopes.row(column) is not None
+            return self._scopes.row(column) is not None
         if item.is_proposed:
             sources = [a for a in assignments(self._write) if not a.is_update and a.column == column.name.lower()]
             return any(

@@ -200,3 +200,65 @@ def test_a_mask_that_was_tampered_with_is_rejected(binding: Binding) -> None:
     verify(masked, binding)
     with pytest.raises(LeakError):
         verify(masked.replace("[redacted]", "[Redacted]"), binding)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE customers SET name = ssn",
+        "UPDATE customers SET name = 'x' WHERE customers.ssn = 'y'",
+        "UPDATE customers AS c SET name = (SELECT c.ssn)",
+        "UPDATE customers SET name = c.ssn FROM customers AS c",
+        "UPDATE customers SET ssn = lower(ssn)",
+        "UPDATE customers SET ssn = CASE WHEN ssn = 'x' THEN 'y' ELSE 'z' END",
+        "UPDATE customers SET ssn = CASE ssn WHEN 'x' THEN 'y' ELSE 'z' END",
+        "UPDATE customers SET ssn = c.ssn FROM customers AS c",
+        "UPDATE customers SET (name, ssn) = (ssn, name)",
+        "UPDATE customers SET name = 'x' RETURNING ssn",
+        "UPDATE customers SET name = 'x' RETURNING *",
+        "UPDATE customers SET name = 'x' RETURNING customers",
+        "UPDATE customers SET name = 'x' RETURNING to_jsonb(customers)",
+        "DELETE FROM customers WHERE ssn = 'y'",
+        "DELETE FROM orders USING customers WHERE customers.ssn = note",
+        "INSERT INTO customers (id) VALUES ('1') RETURNING ssn",
+        "INSERT INTO customers (id) VALUES ('1') ON CONFLICT (id) DO UPDATE SET name = customers.ssn",
+        "INSERT INTO customers (id) VALUES ('1') ON CONFLICT (id) DO UPDATE SET name = 'x' WHERE customers.ssn = 'y'",
+        "INSERT INTO orders (id) SELECT ssn FROM customers",
+        "MERGE INTO customers AS c USING orders AS o ON c.ssn = o.id WHEN MATCHED THEN DELETE",
+        "MERGE INTO customers AS c USING orders AS o ON c.id = o.id WHEN MATCHED THEN UPDATE SET name = c.ssn",
+        "WITH gone AS (DELETE FROM customers RETURNING ssn) SELECT id FROM gone",
+        "UPDATE customers SET name = 'x' WHERE EXISTS (SELECT 1 FROM (SELECT customers.ssn) q, (SELECT '' AS ssn) AS customers)",
+    ],
+)
+def test_a_leak_planted_in_a_write_is_rejected(binding: Binding, sql: str) -> None:
+    """The target of a write stands raw: no mention of its masked columns passes but the harmless ones."""
+    with pytest.raises(LeakError):
+        verify(sql, binding)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO customers (id, ssn) VALUES ('1', 'x')",
+        "UPDATE customers SET ssn = 'x', name = ssn WHERE ssn = 'ssn' RETURNING *",
+        "UPDATE customers AS c SET ssn = COALESCE('x', c.ssn)",
+        "UPDATE customers SET name = 'x' WHERE id IN (SELECT id FROM customers WHERE ssn = 'x')",
+        "INSERT INTO customers (id, ssn) VALUES ('1', 'x') ON CONFLICT (id) DO UPDATE SET ssn = excluded.ssn",
+        "MERGE INTO customers AS c USING orders AS o ON c.id = o.id WHEN MATCHED THEN UPDATE SET ssn = o.id",
+    ],
+)
+def test_what_the_passes_make_of_writes_is_accepted(binding: Binding, sql: str) -> None:
+    """`rewrite_bound` ends with the check, and does not raise."""
+    assert rewrite_bound(sql, binding).tables == ("public.customers",)
+
+
+def test_returning_may_show_what_is_granted_and_nothing_else_may(binding: Binding) -> None:
+    """Only the statement's own RETURNING, and not that of an expression in it."""
+    shown = frozenset({ColumnName.parse("customers.ssn")})
+    verify("UPDATE customers SET name = 'x' RETURNING ssn", binding, returned=shown)
+    for sql in (
+        "UPDATE customers SET name = ssn RETURNING ssn",
+        "WITH x AS (UPDATE customers SET name = 'x' RETURNING ssn) INSERT INTO orders (id) SELECT ssn FROM x",
+    ):
+        with pytest.raises(LeakError):
+            verify(sql, binding, returned=shown)

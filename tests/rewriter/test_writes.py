@@ -32,7 +32,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Replica]:
         yield both
 
 
-def _cells(pair: Replica, connection: Any) -> dict[tuple[str, str], list[object]]:
+def _cells(pair: Replica, cursor: Any) -> dict[tuple[str, str], list[object]]:
     """Every cell of every table in the default schema, in the order of the primary key."""
     catalog = pair.binding.catalog
     cells: dict[tuple[str, str], list[object]] = {}
@@ -42,7 +42,8 @@ def _cells(pair: Replica, connection: Any) -> dict[tuple[str, str], list[object]
             continue
         names = [column.name for column in relation.columns]
         key = relation.primary_key[0]
-        _, rows = pair.rows(connection, f"SELECT {', '.join(names)} FROM {relation.name} ORDER BY {key}")
+        cursor.execute(f"SELECT {', '.join(names)} FROM {relation.name} ORDER BY {key}")
+        rows = cursor.fetchall()
         for index, column in enumerate(names):
             cells[relation.name, column] = [(row[names.index(key)], row[index]) for row in rows]
     return cells
@@ -50,7 +51,7 @@ def _cells(pair: Replica, connection: Any) -> dict[tuple[str, str], list[object]
 
 def outcome(pair: Replica, connection: Any, sql: str) -> Outcome:
     """What `sql` does to the database behind `connection`, which stays as it was."""
-    cursor = connection.cursor()
+    cursor = connection if pair.dialect == "duckdb" else connection.cursor()  # a cursor of DuckDB is a connection
     cursor.execute("BEGIN")
     try:
         cursor.execute(sql)
@@ -60,7 +61,7 @@ def outcome(pair: Replica, connection: Any, sql: str) -> Outcome:
         if pair.dialect == "duckdb" and [column[0] for column in described] == ["Count"]:
             described, count, rows = (), rows[0][0], []
         names = tuple(column[0] for column in described)
-        return Outcome(names, tuple(sorted(map(repr, rows))), count, _cells(pair, connection))
+        return Outcome(names, tuple(sorted(map(repr, rows))), count, _cells(pair, cursor))
     finally:
         cursor.execute("ROLLBACK")
 
@@ -80,7 +81,7 @@ def faults(pair: Replica, sql: str) -> list[str]:
     ours = outcome(pair, pair.raw, rewrite_bound(sql, pair.binding).sql)
     theirs = outcome(pair, pair.twin, rewrite_bound(sql, pair.twin_binding).sql)
     wanted = outcome(pair, pair.copy, sql)
-    before, masked = _cells(pair, pair.raw), _cells(pair, pair.copy)
+    before, masked = _cells(pair, pair.raw.cursor()), _cells(pair, pair.copy.cursor())
     found = [
         f"{what}: {mine} instead of {right}"
         for what, mine, right in (

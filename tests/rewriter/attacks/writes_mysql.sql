@@ -1,0 +1,39 @@
+-- title: RETURNING
+DELETE FROM customers WHERE id = 1 RETURNING ssn;
+SELECT 1;
+-- title: RETURNING *
+DELETE FROM customers WHERE id = 1 RETURNING *;
+SELECT 1;
+-- title: INSERT … RETURNING of a row that is there
+INSERT INTO customers (id) VALUES (1) ON DUPLICATE KEY UPDATE name = 'x' RETURNING ssn;
+SELECT 1;
+-- title: an upsert's value
+INSERT INTO customers (id) VALUES (1) ON DUPLICATE KEY UPDATE name = ssn;
+SELECT name FROM customers WHERE id = 1;
+-- title: an upsert's condition
+INSERT INTO customers (id) VALUES (1) ON DUPLICATE KEY UPDATE name = IF(ssn LIKE '123%', 'raw ', 'no');
+SELECT name FROM customers WHERE id = 1;
+-- title: an upsert from another table's row
+INSERT INTO orders (id) SELECT c.id + 100 FROM customers c ON DUPLICATE KEY UPDATE note = c.ssn;
+SELECT note FROM orders;
+-- title: a joined UPDATE
+UPDATE orders o JOIN customers c ON c.id = o.customer_id SET o.note = c.ssn;
+SELECT note FROM orders;
+-- title: a joined UPDATE's condition
+UPDATE orders o JOIN customers c ON c.ssn = '123-45-6001' SET o.note = 'raw ';
+SELECT note FROM orders;
+-- title: a joined UPDATE by common columns
+UPDATE customers c JOIN customers2 d USING (ssn) SET c.name = 'raw ';
+SELECT name FROM customers;
+-- title: a joined DELETE
+DELETE o FROM orders o JOIN customers c ON c.ssn = '123-45-6001';
+SELECT 'raw ' WHERE NOT EXISTS (SELECT 1 FROM orders);
+-- title: the order of rows
+DELETE FROM customers ORDER BY ssn = '123-45-6006' DESC LIMIT 1;
+SELECT 'raw ' WHERE NOT EXISTS (SELECT 1 FROM customers WHERE id = 6);
+-- title: a user variable
+UPDATE customers SET name = (@x := ssn) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: a name in backticks and another case
+UPDATE customers SET NAME = `SSN` WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
