@@ -9,6 +9,7 @@ from rewriter.exactness import UNKNOWN
 from rewriter.guards import batching
 from rewriter.hook import Hook, Prepare, internally
 from rewriter.prepared import Batch
+from rewriter.writes import TellingCount
 
 _INTERNAL_METHODS = (
     "initialize",
@@ -68,6 +69,8 @@ def _execute(dialect: Any, hook: Hook, prepare: Prepare) -> Callable[..., None]:
             execute(cursor, safe, parameters, context)
         elif after is None:
             cursor.unmask_execute(safe, parameters)
+        elif after.telling_count is not TellingCount.NO:
+            execute(cursor, safe, parameters, context)  # its guard sees to what the driver counted
         elif not after.is_quiet:
             run(cursor, safe, lambda: cursor.unmask_execute(safe, parameters))
         else:

@@ -74,7 +74,7 @@ class Hook:
         self.driver = driver
         self.principals = principals
         self._reporter = reporter
-        self._lanes = Lanes(source)
+        self._lanes = Lanes(source, schemas.policy)
         self._outcomes = Outcomes(schemas, driver)
         self._trust = Trust(reporter, schemas.dialect)
         self._is_active = True

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from masking import NOBODY, Access
+from masking import NOBODY, Access, ColumnName, Policy
 from rewriter.principals import Who
 from rewriter.protocols import AccessSource
 from rewriter.reveals import Allowance, allowance
@@ -17,14 +17,24 @@ class Lane:
     allowed: Allowance
     is_formatted: bool
     is_owner: bool
+    writable: frozenset[ColumnName] | None
+
+
+def writable(policy: Policy, who: Who) -> frozenset[ColumnName] | None:
+    """The sensitive columns that `who` may assign; None for all of them."""
+    if policy.writes == "guard" or who.is_owner:
+        return None
+    permits = policy.standing_permits(who.principal, who.groups) if who.principal is not None else ()
+    return frozenset().union(*(permit.columns for permit in permits))
 
 
 class Lanes:
     """What each principal may see at this instant, and the lane of its statements."""
 
-    def __init__(self, source: AccessSource | None) -> None:
+    def __init__(self, source: AccessSource | None, policy: Policy) -> None:
         self._source = source
-        self._lanes: dict[tuple[Allowance, bool, bool], Lane] = {}
+        self._policy = policy
+        self._lanes: dict[tuple[object, ...], Lane] = {}
         self._last: dict[tuple[Who, bool], tuple[Access, Lane]] = {}
 
     def is_open(self, who: Who) -> bool:
@@ -50,7 +60,7 @@ class Lanes:
 
     def lane(self, allowed: Allowance, who: Who, *, is_formatted: bool) -> Lane:
         """The lane of what `who` runs if it may see what `allowed` says."""
-        key = (allowed, is_formatted, who.is_owner)
+        key = (allowed, is_formatted, who.is_owner, writable(self._policy, who))
         found = self._lanes.get(key)
         if found is None:
             if len(self._lanes) >= _MOST_REMEMBERED:

@@ -8,7 +8,7 @@ from rewriter.errors import Reason, StatementRefused, UnknownRelation
 from rewriter.exactness import UNKNOWN
 from rewriter.guards import Driver
 from rewriter.kinds import StatementKind
-from rewriter.lanes import Lane
+from rewriter.lanes import Lane, writable
 from rewriter.prepared import Aftermath, Outcome, Revealing, Safe, outcome, text_of
 from rewriter.principals import Who
 from rewriter.reveals import Allowance, Shown
@@ -105,6 +105,7 @@ class Outcomes:
                 rows=shown.rows,
                 is_percent_doubled=ask.is_formatted,
                 is_owner=ask.who.is_owner,
+                writable=writable(self._schemas.policy, ask.who),
             )
 
         first = rewritten(allowed.always)

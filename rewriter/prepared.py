@@ -7,6 +7,7 @@ from typing import Self
 
 from rewriter.kinds import StatementKind
 from rewriter.rewrite import Rewritten
+from rewriter.writes import TellingCount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,7 @@ class Aftermath:
     `is_sensitive`: its errors may carry raw cells. `is_rewritten`: they may mean that the schema is out of date.
     `is_schema_change`: what is known of the schema is out of date. `is_transaction`: it may have undone such a change.
     `record`: the record that waits for its row count; `check` raises once what the statement reveals may not be handed
-    out any more. `is_quiet`: unless it fails, there is nothing to do.
+    out any more. `telling_count`: as of `Rewritten`. `is_quiet`: unless it fails, there is nothing to do.
     """
 
     is_sensitive: bool = False
@@ -25,6 +26,7 @@ class Aftermath:
     is_transaction: bool = False
     record: str | None = None
     check: Callable[[], None] | None = None
+    telling_count: TellingCount = TellingCount.NO
     is_quiet: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +101,7 @@ def _aftermath(rewritten: Rewritten) -> Aftermath | None:
             is_rewritten=not rewritten.is_unchanged,
             is_schema_change=rewritten.kind is StatementKind.DDL,
             is_transaction=rewritten.kind is StatementKind.TRANSACTION,
+            telling_count=rewritten.telling_count,
         )
     )
 

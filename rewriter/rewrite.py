@@ -53,7 +53,7 @@ from rewriter.views import (
 )
 from rewriter.whole_rows import whole_row_edits
 from rewriter.write_plan import NO_WRITES, Reads, WritePlan, check_target, write_plan
-from rewriter.writes import WRITES, writes
+from rewriter.writes import WRITES, TellingCount, writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Rewritten:
     `masked`: sensitive columns that it can read and that come masked. `revealed`: sensitive columns that it can read
     raw; one that comes raw in some rows only is among both. `tables`: the relations with sensitive columns that it
     names, as `schema.table`. `statement`: its text with every literal as `?`. `has_strangers`: it uses a name that the
-    known schema does not account for.
+    known schema does not account for. `telling_count`: when its row count says whether a sensitive column changed.
     """
 
     sql: str
@@ -72,6 +72,7 @@ class Rewritten:
     masked: frozenset[ColumnName] = frozenset()
     revealed: frozenset[ColumnName] = frozenset()
     tables: tuple[str, ...] = ()
+    telling_count: TellingCount = TellingCount.NO
     dialect: Dialect
     is_percent_doubled: bool = False
     has_strangers: bool = False
@@ -137,7 +138,7 @@ class _MaskedView:
 class _Work:
     """One statement to mask: under which binding, what need not be masked, and what is answered on raw columns.
 
-    `is_definition`: it is a view's, and will stand inside another one.
+    `is_definition`: it is a view's, and will stand inside another one. `writable`: as of `rewrite_bound`.
     """
 
     statement: Statement
@@ -145,6 +146,7 @@ class _Work:
     revealed: frozenset[ColumnName]
     lookups: Mapping[int, tuple[Lookup, ...]] = field(default_factory=dict)
     is_definition: bool = False
+    writable: frozenset[ColumnName] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +204,12 @@ def rewrite_bound(  # noqa: PLR0913 -- as `rewrite`
     rows: Rows = frozenset(),
     is_percent_doubled: bool = False,
     is_owner: bool = False,
+    writable: frozenset[ColumnName] | None = None,
 ) -> Rewritten:
     """As `rewrite`, with a policy bound once to its catalog.
 
     `rows`: columns that a SELECT may reveal in some rows. `is_percent_doubled`: the driver will process `%(x)s` and
-    `%%` in the text. `is_owner`: DDL may pass.
+    `%%` in the text. `is_owner`: DDL may pass. `writable`: the sensitive columns that may be assigned, None for all.
 
     Raises:
         StatementRefused: the statement cannot be masked with certainty.
@@ -227,13 +230,13 @@ def rewrite_bound(  # noqa: PLR0913 -- as `rewrite`
     if statement.kind is StatementKind.DDL:
         return _stored(statement, binding, result)
     if statement.kind is StatementKind.EXPLAIN:
-        return _explained(statement, _Inner(binding, revealed, rows), result)
+        return _explained(statement, _Inner(binding, revealed, rows, writable), result)
     if statement.tree is None:
         return result
     if rows and statement.kind is StatementKind.SELECT:
         binding = narrowed(binding, rows)
     try:
-        return _masked(_Work(statement, binding, revealed), result)
+        return _masked(_Work(statement, binding, revealed, writable=writable), result)
     except StatementRefused as error:
         if error.fingerprint is None:
             error.fingerprint = fingerprint(statement)
@@ -261,6 +264,7 @@ class _Inner:
     binding: Binding
     revealed: frozenset[ColumnName]
     rows: Rows
+    writable: frozenset[ColumnName] | None
 
 
 def _explained(statement: Statement, terms: _Inner, result: Rewritten) -> Rewritten:
@@ -271,6 +275,7 @@ def _explained(statement: Statement, terms: _Inner, result: Rewritten) -> Rewrit
         terms.binding,
         revealed=terms.revealed,
         rows=terms.rows,
+        writable=terms.writable,
         is_percent_doubled=statement.is_percent_doubled,
     )
     if inner.kind not in (StatementKind.SELECT, StatementKind.WRITE):
@@ -290,6 +295,7 @@ def _masked(work: _Work, result: Rewritten) -> Rewritten:
             revealed=plan.revealed,
             tables=tuple(sorted(scanned)),
             has_strangers=plan.has_strangers,
+            telling_count=plan.writes.telling_count,
         )
     if plan.edits:
         result = replace(result, sql=applied(work.statement.sql, plan.edits))
@@ -346,7 +352,9 @@ def _plan(work: _Work) -> _Plan:
     edits.update(_read_edits(work, changed, found, names=names))
     edits.update(shadowing_edits(statement, words, binding.resolver))
     edits.update(_full_name(scan, binding) for scan in found if _is_namesake(scan, words, settled))
-    plan = write_plan(statement, binding, Reads(written, found, [target.scan for target in changed], shown))
+    plan = write_plan(
+        statement, binding, Reads(written, found, [target.scan for target in changed], shown, work.writable)
+    )
     edits.update(plan.edits)
     edits.update(output_name_edits(statement, tuple(edits), [target.scan for target in changed]))
     return _Plan(found, targets, frozenset(edits), names, is_strange, touched, plan)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
+from masking import ColumnName
 from rewriter.assignments import Assignment, assignments
 from rewriter.binding import Binding, BoundColumn, Protected
 from rewriter.edits import Edit
@@ -38,9 +39,14 @@ class WriteGuard:
         ]
 
     @property
-    def columns(self) -> set[str]:
-        """Names of the sensitive columns that are assigned."""
-        return {column.word for _, _, column in self._assigned}
+    def assigned(self) -> frozenset[ColumnName]:
+        """The sensitive columns that are assigned."""
+        return frozenset(column.name for _, _, column in self._assigned if column.name is not None)
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether a stored value of one may be replaced."""
+        return any(assignment.is_update for assignment, _, _ in self._assigned)
 
     def kept(self) -> set[int]:
         """References to the assigned column itself, where the value that is stored may only stay where it is."""

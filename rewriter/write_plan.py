@@ -6,6 +6,8 @@ A grant reveals to its holder, it never copies: whatever a write reads is masked
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sqlglot import exp
+
 from masking import ColumnName
 from rewriter.assignments import named_columns
 from rewriter.binding import Binding
@@ -18,7 +20,7 @@ from rewriter.scopes import Scopes
 from rewriter.statement import Statement
 from rewriter.targets import Targets
 from rewriter.write_guard import WriteGuard
-from rewriter.writes import Write
+from rewriter.writes import TellingCount, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class WritePlan:
     edits: frozenset[Edit] = frozenset()
     masked: frozenset[ColumnName] = frozenset()
     revealed: frozenset[ColumnName] = frozenset()
+    telling_count: TellingCount = TellingCount.NO
 
 
 NO_WRITES = WritePlan()
@@ -37,13 +40,14 @@ NO_WRITES = WritePlan()
 class Reads:
     """What a statement's `writes` read: `found`, every scan; `masked`, those that became masked derived tables.
 
-    `revealed`: the columns that a RETURNING may show.
+    `revealed`: the columns that a RETURNING may show. `writable`: those that may be assigned, None for all.
     """
 
     writes: Sequence[Write]
     found: Sequence[Scan]
     masked: Iterable[Scan]
     revealed: frozenset[ColumnName]
+    writable: frozenset[ColumnName] | None
 
 
 def write_plan(statement: Statement, binding: Binding, reads: Reads) -> WritePlan:
@@ -58,9 +62,12 @@ def write_plan(statement: Statement, binding: Binding, reads: Reads) -> WritePla
     edits: set[Edit] = set()
     columns: set[ColumnName] = set()
     revealed: set[ColumnName] = set()
+    telling = TellingCount.NO
     for write in reads.writes:
         guard = WriteGuard(write, scopes, statement=statement, binding=binding)
+        _check_writable(guard.assigned, reads.writable)
         guard.check(masked)
+        telling = max(telling, _telling_count(write, statement, guard), key=list(TellingCount).index)
         edits.update(guard.edits())
         known = write_lookups(statement, write.targets, binding) if write.is_top else WriteLookups()
         targets = Targets(write, scopes, statement=statement, binding=binding).reads(
@@ -69,7 +76,22 @@ def write_plan(statement: Statement, binding: Binding, reads: Reads) -> WritePla
         edits.update(targets.edits, known.edits)
         columns.update(targets.masked)
         revealed.update(targets.revealed)
-    return WritePlan(frozenset(edits), frozenset(columns), frozenset(revealed))
+    return WritePlan(frozenset(edits), frozenset(columns), frozenset(revealed), telling)
+
+
+def _check_writable(assigned: Iterable[ColumnName], writable: frozenset[ColumnName] | None) -> None:
+    for column in assigned:
+        if writable is not None and column not in writable:
+            raise StatementRefused(
+                Reason.WRITE,
+                f"Only owners, trusted principals and those with a standing grant to it may write {column}.",
+            )
+
+
+def _telling_count(write: Write, statement: Statement, guard: WriteGuard) -> TellingCount:
+    if statement.dialect != "mysql" or not guard.is_replacing:
+        return TellingCount.NO
+    return TellingCount.ALWAYS if isinstance(write.node, exp.Insert) else TellingCount.CHANGED
 
 
 def check_target(scan: Scan) -> None:

@@ -5,11 +5,25 @@ A target cannot become a derived table, so its columns are masked in place (`rew
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlglot import exp
 
 from rewriter.scans import Scan
 from rewriter.statement import Statement
+
+
+class TellingCount(StrEnum):
+    """When a statement's row count says whether the new value of a sensitive column is the stored one.
+
+    MySQL counts rows that change, unless the connection asks for those that are found; and a row of an upsert once if
+    it stays as it is, twice if not.
+    """
+
+    NO = "never"
+    CHANGED = "where changed rows are counted"
+    ALWAYS = "always"
+
 
 WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 

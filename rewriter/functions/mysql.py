@@ -29,7 +29,7 @@ median member_of microsecond mid min minute mod month monthname multilinestring 
 natural_sort_key nextval now nth_value ntile nullif nvl nvl2 oct octet_length old_password ord password percent_rank
 percentile_cont percentile_disc period_add period_diff pi point polygon position pow power quarter quote radians
 rand random_bytes rank regexp_instr regexp_like regexp_replace regexp_substr repeat replace replace_oracle reverse
-right round row row_count row_number rpad rpad_oracle rtrim rtrim_oracle schema sec_to_time second session_user
+right round row row_number rpad rpad_oracle rtrim rtrim_oracle schema sec_to_time second session_user
 sformat sha sha1 sha2 sign sin soundex space sqrt st_area st_asbinary st_asgeojson st_astext st_aswkb st_aswkt
 st_boundary st_buffer st_centroid st_contains st_convexhull st_crosses st_difference st_dimension st_disjoint
 st_distance st_distance_sphere st_endpoint st_envelope st_equals st_exteriorring st_geohash st_geomcollfromtext

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pymysql
 from pymysql.connections import Connection
-from pymysql.constants import SERVER_STATUS
+from pymysql.constants import CLIENT, SERVER_STATUS
 from pymysql.cursors import Cursor
 
 from masking import SessionSecret
@@ -14,6 +14,7 @@ from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded
 from rewriter.guards.mysql_errors import withheld_message
 from rewriter.guards.sessions import mysql_fault
 from rewriter.prepared import Safe
+from rewriter.writes import TellingCount
 
 
 class OpenCursor(Cursor):
@@ -45,14 +46,21 @@ class GuardedCursor(OpenCursor):
         run = super().execute
         if safe.aftermath is None:
             return run(safe, args)
-        return self.gate.run(self, safe, lambda: run(safe, args))
+        return self._counted(safe, self.gate.run(self, safe, lambda: run(safe, args)))
+
+    def _counted(self, safe: Safe, count: Any) -> Any:
+        """The row count of a statement; -1, which is "not known", where it would tell a guess from the stored value."""
+        if not _is_telling(safe, self.connection):
+            return count
+        self.rowcount = -1
+        return -1
 
     def executemany(self, query: Any, args: Iterable[Any]) -> Any:  # noqa: D102
         safe = query if type(query) is Safe else _admitted(self, query, is_formatted=True)
         run = super().executemany
         self.unmask_is_batch = True
         try:
-            return self.gate.run(self, safe, lambda: run(safe, list(formatted(args or ()))))
+            return self._counted(safe, self.gate.run(self, safe, lambda: run(safe, list(formatted(args or ())))))
         finally:
             self.unmask_is_batch = False
 
@@ -98,7 +106,11 @@ class GuardedConnection(Connection):
             return run(sql, unbuffered)
         # A cursor made round cursor(), or the application itself; parameters are in the text already.
         safe = self.gate.admit(self, _text(sql, self), is_formatted=False)
-        return self.gate.run(self, safe, lambda: run(safe, unbuffered))
+        count = self.gate.run(self, safe, lambda: run(safe, unbuffered))
+        if not _is_telling(safe, self):
+            return count
+        self._affected_rows = -1
+        return -1
 
     def select_db(self, db: Any) -> Any:  # noqa: D102
         self.gate.allow_raw("select_db")
@@ -121,6 +133,16 @@ class GuardedConnection(Connection):
     def rollback(self) -> None:  # noqa: D102
         super().rollback()
         self.gate.transaction_ended(self)
+
+
+def _is_telling(safe: Safe, connection: Any) -> bool:
+    match safe.aftermath.telling_count if safe.aftermath is not None else TellingCount.NO:
+        case TellingCount.NO:
+            return False
+        case TellingCount.CHANGED:
+            return not connection.client_flag & CLIENT.FOUND_ROWS
+        case TellingCount.ALWAYS:
+            return True
 
 
 def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:

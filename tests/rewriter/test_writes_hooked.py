@@ -1,15 +1,19 @@
 """Writes to sensitive tables on hooked engines: through Core, the ORM, batches and raw cursors, on each driver."""
 
+from contextlib import nullcontext
 from typing import Any
 
+import pymysql
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, make_transient, mapped_column
 from sqlalchemy.orm.attributes import flag_modified
+from sqlalchemy.pool import StaticPool
 
-from rewriter import Reason, StatementRefused, acting_as
-from tests.rewriter.hooked import ANA, EMAIL, RAW, Shop, is_raw, shop
+from masking import Policy
+from rewriter import Reason, StatementRefused, acting_as, install
+from tests.rewriter.hooked import ANA, EMAIL, POLICY, RAW, Shop, is_raw, shop
 
 __all__ = ["shop"]
 
@@ -197,3 +201,65 @@ def test_errors_of_writes_show_no_cells(shop: Shop) -> None:
         if shop.is_postgres:
             orig: Any = caught.value.orig
             assert getattr(orig, "sqlstate", None) or orig.pgcode
+
+
+@pytest.mark.parametrize("shop", ["pymysql"], indirect=True)
+def test_a_row_count_confirms_no_guess(shop: Shop) -> None:
+    """MySQL counts a row of an upsert once if it stays as it is: that would tell a guess from another value."""
+    upsert = "INSERT INTO customers VALUES (1, 'x', NULL, %s) ON DUPLICATE KEY UPDATE ssn = VALUES(ssn)"
+    counts = set()
+    for guess in ("111-22-3333", "111-22-4444"):
+        with shop.engine.connect() as connection:
+            counts.add(connection.exec_driver_sql(upsert, (guess,)).rowcount)
+            raw: Any = connection.connection.driver_connection
+            counts.add(raw.cursor().execute(upsert, (guess,)))
+            counts.add(raw.query(upsert.replace("%s", f"'{guess}'")))
+            with pytest.raises(StatementRefused):
+                connection.execute(text("SELECT ROW_COUNT()"))
+    assert counts == {-1}
+    plain = pymysql.connect(**_arguments(shop))
+    for guess in ("111-22-3333", "111-22-4444"):
+        engine = create_engine("mysql+pymysql://", creator=lambda: plain, poolclass=StaticPool)
+        install(engine, policy=POLICY)
+        with engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw.cursor().execute("UPDATE customers SET ssn = %s WHERE id = 1", (guess,)) == -1
+            assert raw.cursor().execute("UPDATE customers SET name = 'y' WHERE id = 1") == 1
+
+
+def _arguments(opened: Shop) -> dict[str, Any]:
+    """How PyMySQL connects without SQLAlchemy, which asks for the rows that are found."""
+    _, arguments = opened.engine.dialect.create_connect_args(opened.engine.url)
+    return {key: value for key, value in arguments.items() if key != "client_flag"}
+
+
+def test_only_some_may_write_where_the_policy_says_so(shop: Shop) -> None:
+    """`writes: refuse`: owners, trusted and standing principals; others may write the other columns."""
+    shop.installed.uninstall()
+    policy = Policy.parse(
+        """
+columns: {customers.email: redact, customers.ssn: redact}
+standing: [{principals: ["service:mailer"], scopes: [customers.email]}]
+owners: ["service:shop"]
+trusted: ["service:migrations"]
+writes: refuse
+"""
+    )
+    install(shop.engine, policy=policy)
+    mail, both = (
+        "UPDATE customers SET email = NULL WHERE id = 1",
+        "UPDATE customers SET email = NULL, ssn = NULL WHERE id = 1",
+    )
+    allowed = {None: (), "service:mailer": (mail,), "service:shop": (mail, both), "service:migrations": (mail, both)}
+    for principal, statements in allowed.items():
+        with acting_as(principal) if principal else nullcontext(), shop.engine.connect() as connection:
+            connection.execute(text("UPDATE customers SET name = 'x' WHERE ssn = '[redacted]'"))
+            connection.execute(text("INSERT INTO customers (id, name) VALUES (90, 'y')"))
+            connection.execute(text("DELETE FROM customers WHERE id = 90"))
+            for sql in (mail, both, "INSERT INTO customers VALUES (91, 'y', NULL, NULL)"):
+                if sql in statements or (sql not in (mail, both) and both in statements):
+                    connection.execute(text(sql))
+                else:
+                    with pytest.raises(StatementRefused) as caught:
+                        connection.execute(text(sql))
+                    assert caught.value.reason is Reason.WRITE
