@@ -15,9 +15,12 @@ from pathlib import Path
 from sqlalchemy import create_engine
 
 from benchmarks.cold import bound, cold
+from benchmarks.concurrency import forks, tasks, threads
 from benchmarks.databases import Places, places
 from benchmarks.figures import Figure, table, write
+from benchmarks.growth import growth
 from benchmarks.memory import memory
+from benchmarks.peers import printers, views
 from benchmarks.trails import Trails
 from benchmarks.warm import warm
 
@@ -50,11 +53,20 @@ def _measured(found: Places, *, rounds: int) -> Iterator[Figure]:
     for database in found.databases:
         yield from warm(database, rounds=rounds)
     for database in found.databases:
+        if database.dialect == "postgresql":
+            yield from views(database, rounds=rounds)
+        if database.dialect != "duckdb":
+            yield from threads(database, rounds=max(2, rounds // 8))
+            yield from forks(database, rounds=max(2, rounds // 4))
+        yield from tasks(database, rounds=rounds)
+    yield from growth(rounds=max(rounds, 40))
+    for database in found.databases:
         if database.dialect in ("sqlite", "postgresql"):
             engine = create_engine(database.url)
             binding = bound(engine, database.dialect)
             engine.dispose()
             yield from cold(binding, rounds=max(1, rounds // 4))
+            yield from printers(binding, rounds=max(1, rounds // 4))
             yield from memory(binding)
     if found.redis is not None:
         trails = Trails(found.redis.url)

@@ -47,7 +47,7 @@ _TABLES = {
     "orders": "id INTEGER PRIMARY KEY, customer_id INTEGER, product_id INTEGER, quantity INTEGER, total DECIMAL(12,2),"
     " placed DATE",
     "products": "id INTEGER PRIMARY KEY, sku VARCHAR(20), price DECIMAL(12,2)",
-    "wide": "id INTEGER PRIMARY KEY, " + ", ".join(f"c{n:03} VARCHAR(20)" for n in range(WIDE_COLUMNS)),
+    "wide": "id INTEGER PRIMARY KEY, " + ", ".join(f"c{n:03} VARCHAR(8)" for n in range(WIDE_COLUMNS)),
     "customer": "c_custkey INTEGER, c_name VARCHAR(25), c_address VARCHAR(40), c_nationkey INTEGER, c_phone"
     " VARCHAR(15),"
     " c_acctbal DECIMAL(12,2), c_mktsegment VARCHAR(10), c_comment VARCHAR(117)",

@@ -231,7 +231,7 @@ def replica(
     """
     with ExitStack() as stack:
         raw, copy, twin = (
-            stack.enter_context(_connected(dialect, url, f"{prefix}_{which}")) for which in ("raw", "copy", "twin")
+            stack.enter_context(connected(dialect, url, f"{prefix}_{which}")) for which in ("raw", "copy", "twin")
         )
         for connection in (raw, copy, twin):
             _fill(connection, dialect, is_twin=connection is twin)
@@ -273,7 +273,8 @@ def _check_twin(both: Replica) -> None:
 
 
 @contextmanager
-def _connected(dialect: Dialect, url: str, name: str) -> Iterator[Any]:
+def connected(dialect: Dialect, url: str, name: str) -> Iterator[Any]:
+    """A connection to an empty database called `name` on the server at `url`, dropped afterwards."""
     match dialect:
         case "sqlite":
             with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
