@@ -4,6 +4,7 @@ Keys, all of one environment under one hash tag, so that one script may touch th
 - `unmask:{prod}:request:<id>`  a case; kept for a week after it ends, so that a late decision is told why it is late
 - `unmask:{prod}:grant:<id>`    the same text while its grant lives; gone at `expires_at` (PXAT) or when it is revoked
 - `unmask:{prod}:uses:<id>`     of a limited grant: `left`, and the `digest` of the request that it was counted out for
+- `unmask:{prod}:told:<id>:<occasion>`   that a reminder was sent; for as long as the case is kept
 - `unmask:{prod}:holder:<principal>`, `unmask:{prod}:requests`   sorted sets: id → when it ends, in ms
 - `unmask:{prod}:trail`         the stream of audit records
 
@@ -43,6 +44,10 @@ class Keys:
     def uses(self, identifier: str) -> str:
         """How often a limited grant can still be used."""
         return self._of(f"uses:{identifier}")
+
+    def told(self, identifier: str, occasion: str) -> str:
+        """That people were reminded of something."""
+        return self._of(f"told:{identifier}:{occasion}")
 
     def holder(self, principal: str) -> str:
         """The ids of one principal's grants."""
@@ -206,6 +211,18 @@ class Store:
         with self._server.clear_errors(key):
             left = cast("str | None", self._server.client.hget(key, "left"))
         return max(0, int(left)) if left is not None and left.lstrip("-").isdigit() else 0
+
+    def is_first(self, environment: str, identifier: str, occasion: str) -> bool:
+        """Whether this is the first that is said of `occasion`; from now on it was said.
+
+        Raises:
+            StoreError: that is not known.
+        """
+        keys = Keys(environment)
+        key = keys.told(identifier, occasion)
+        with self._server.clear_errors(key):
+            left = max(self._server.client.pttl(keys.case(identifier)), 1000)
+            return bool(self._server.client.set(key, "1", nx=True, px=left))
 
     def append(self, environment: str, entries: list[str]) -> None:
         """Adds `entries` to the trail, in their order, in one round trip.

@@ -12,6 +12,7 @@ from grants.cli.demo import demo
 from grants.cli.exits import MEANINGS
 from grants.cli.keys import keygen, schema
 from grants.cli.proving import prove
+from grants.cli.reminding import remind, renew
 from grants.cli.requests import grants, request, requests
 from grants.cli.statements import explain
 
@@ -47,7 +48,7 @@ def unmask(
     """
 
 
-for command in (request, requests, approve, deny, revoke, review, grants):
+for command in (request, requests, approve, deny, revoke, review, grants, renew, remind):
     app.command()(command)
 app.add_typer(audit_app, name="audit")
 for command in (explain, check, prove, keygen, schema, demo):

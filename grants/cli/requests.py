@@ -19,6 +19,7 @@ from grants.cli.statements import Literals, check_rows, statement_request
 from grants.errors import SignatureError
 from grants.office import Docket, Office, Unreadable
 from grants.records import State, StatementScope
+from grants.reminders import ends_soon
 from grants.workflow import Ask
 
 
@@ -101,7 +102,7 @@ def request(  # noqa: PLR0913 -- a command's parameters are its options
     )
     with settings.desk() as (desk, office):
         docket = desk.request(ask)
-        _print_requested(settings, docket, office)
+        print_requested(settings, docket, office)
 
 
 def _statement(
@@ -116,7 +117,8 @@ def _statement(
     return statement_request(settings, text, literals)
 
 
-def _print_requested(settings: Settings, docket: Docket, office: Office) -> None:
+def print_requested(settings: Settings, docket: Docket, office: Office) -> None:
+    """What became of a request that was just made, and who can do what with it."""
     command = settings.command("approve", docket.id)
     if settings.as_json:
         document = request_document(docket, office.policy, environment=office.environment)
@@ -232,6 +234,7 @@ def _print_grants(live: list[Docket], *, now: datetime) -> None:
             raise CommandError(ExitCode.REFUSED, f"{one.id} is approved but has no lease")
         nobody = "nobody" if one.request.break_glass else "the policy"
         approved_by = ", ".join(approval.author for approval in one.approvals) or nobody
-        ends = (distance(lease.expires_at, now), shown_instant(lease.expires_at).removesuffix(" UTC"))
+        soon = ", soon" if ends_soon(one, now) else ""
+        ends = (distance(lease.expires_at, now) + soon, shown_instant(lease.expires_at).removesuffix(" UTC"))
         rows.append((one.id, one.request.principal, scope_text(one), *ends, approved_by, one.request.reason))
     print_table(("ID", "WHO", "SCOPE", "ENDS", "UNTIL (UTC)", "APPROVED BY", "REASON"), rows)
