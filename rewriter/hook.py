@@ -260,7 +260,7 @@ class Hook:
         lane = self._lanes.of(ask.who, access, is_formatted=ask.is_formatted)
         batch = ask.text if type(ask.text) is Batch else None
         if batch is not None:
-            ask = replace(ask, text=batch.template)
+            ask = replace(ask, text=batch.template, parameters=UNKNOWN)
         self._remember(ask, _Route(ask.who, self._lanes.is_open(ask.who), access, view, view.statements.entries(lane)))
         while isinstance(found := self._outcomes.of(ask, view, lane), Revealing):
             run = Run(found.rewritten, view.catalog.database, ask.parameters)
