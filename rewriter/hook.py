@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from masking import Access, session_secrets
 from rewriter.errors import Reason, StatementRefused
+from rewriter.exactness import UNKNOWN
 from rewriter.guards import Driver
 from rewriter.holding import Holding
 from rewriter.kinds import is_of_session
