@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from masking import ColumnName, Mask, Policy, PolicyError, Problem, TableName, mask_expression
 from masking.masks import Constant, Expression, Hash, Null
@@ -139,8 +140,19 @@ def qualified(relation: Relation, catalog: Catalog) -> str:
     return ".".join(quoted(part, catalog.dialect) for part in parts)
 
 
-def bind(policy: Policy, catalog: Catalog, principal: Principal | None = None) -> Binding:
+_NOTHING_CARRIED: Mapping[tuple[str, str], "Rules"] = MappingProxyType({})
+
+
+def bind(
+    policy: Policy,
+    catalog: Catalog,
+    principal: Principal | None = None,
+    *,
+    carried: Mapping[tuple[str, str], "Rules"] = _NOTHING_CARRIED,
+) -> Binding:
     """`policy` bound to `catalog`, for statements of `principal` (only `expression` masks depend on it).
+
+    `carried`: rules of columns by the names that they have got since the policy was bound first (`rewriter.renames`).
 
     Raises:
         PolicyError: every fault at once: unknown tables and columns, masks that cannot have a column's type,
@@ -148,6 +160,8 @@ def bind(policy: Policy, catalog: Catalog, principal: Principal | None = None) -
     """
     problems: list[Problem] = []
     masks = {key: rules for key, rules in _masks_by_relation(policy, catalog, problems).items() if rules}
+    for key, rules in carried.items():
+        masks[key] = {**rules, **masks.get(key, {})}
     _inherit(masks, catalog)
     problems.extend(_unmasked_parents(masks, catalog))
     lookups = frozenset(name for name, rule in policy.columns.items() if rule.lookup == "exact")
@@ -186,12 +200,12 @@ def _open_ended(policy: Policy, catalog: Catalog) -> frozenset[tuple[str, str]]:
     return frozenset(keys)
 
 
-_Rules = dict[str, tuple[ColumnName, Mask]]
+Rules = dict[str, tuple[ColumnName, Mask]]
 """Column as the database spells it → how the policy calls it, and its mask."""
 
 
-def _masks_by_relation(policy: Policy, catalog: Catalog, problems: list[Problem]) -> dict[tuple[str, str], _Rules]:
-    masks: dict[tuple[str, str], _Rules] = {}
+def _masks_by_relation(policy: Policy, catalog: Catalog, problems: list[Problem]) -> dict[tuple[str, str], Rules]:
+    masks: dict[tuple[str, str], Rules] = {}
     relations = {
         table: named_relation(table, catalog) for table in {*policy.tables, *(c.table for c in policy.columns)}
     }
@@ -222,7 +236,7 @@ def _masks_by_relation(policy: Policy, catalog: Catalog, problems: list[Problem]
     return masks
 
 
-def _attached(relation: Relation | None, masks: dict[tuple[str, str], _Rules], catalog: Catalog) -> None:
+def _attached(relation: Relation | None, masks: dict[tuple[str, str], Rules], catalog: Catalog) -> None:
     """Give SQLite's tables of one name in every database one table's rules: the same file may be attached again."""
     rules = masks.get(relation.key, {}) if relation is not None and catalog.dialect == "sqlite" else {}
     for other in catalog.relations.values() if rules else ():
@@ -263,7 +277,7 @@ def _unknown_column(name: ColumnName, relation: Relation) -> Problem:
     return Problem(message=f"the table {name.table} has no column {name.column}", hint=hint)
 
 
-def _inherit(masks: dict[tuple[str, str], _Rules], catalog: Catalog) -> None:
+def _inherit(masks: dict[tuple[str, str], Rules], catalog: Catalog) -> None:
     """Give inheritance children and partitions their parents' rules, at any depth; a child's own rule wins."""
     is_changed = True
     while is_changed:
@@ -282,7 +296,7 @@ def _inherit(masks: dict[tuple[str, str], _Rules], catalog: Catalog) -> None:
                 is_changed = True
 
 
-def _unmasked_parents(masks: dict[tuple[str, str], _Rules], catalog: Catalog) -> Iterator[Problem]:
+def _unmasked_parents(masks: dict[tuple[str, str], Rules], catalog: Catalog) -> Iterator[Problem]:
     """A scan of the parent reads the child's rows as well."""
     for key, rules in masks.items():
         for parent in catalog.relations[key].parents:
@@ -310,7 +324,7 @@ class _Target:
     lookups: frozenset[ColumnName]
 
 
-def _protected(relation: Relation, rules: _Rules, target: _Target) -> Protected:
+def _protected(relation: Relation, rules: Rules, target: _Target) -> Protected:
     catalog = target.catalog
     columns = tuple(_bound_columns(relation, rules, target))
     own = {column.word for column in columns}
@@ -321,7 +335,7 @@ def _protected(relation: Relation, rules: _Rules, target: _Target) -> Protected:
     return Protected(relation, qualified(relation, catalog), name, columns, system, is_open_ended)
 
 
-def _bound_columns(relation: Relation, rules: _Rules, target: _Target) -> Iterator[BoundColumn]:
+def _bound_columns(relation: Relation, rules: Rules, target: _Target) -> Iterator[BoundColumn]:
     catalog, problems = target.catalog, target.problems
     keys = {*relation.primary_key, *relation.foreign_keys}
     siblings = {column.name: quoted(column.name, catalog.dialect) for column in relation.columns}
@@ -356,7 +370,7 @@ def _bound_columns(relation: Relation, rules: _Rules, target: _Target) -> Iterat
         yield BoundColumn(column.name.lower(), sql, name, text, is_lookup=name in target.lookups, form=mask)
 
 
-def _generation(column: Column, rules: _Rules, target: _Target) -> str | None:
+def _generation(column: Column, rules: Rules, target: _Target) -> str | None:
     """The expression of a generated column where it may read a masked one, cast to the column's own type."""
     if column.generation is None or not rules:
         return None
@@ -376,7 +390,7 @@ def _generation(column: Column, rules: _Rules, target: _Target) -> str | None:
     return f"CAST(({column.generation}) AS {column.type.sql})" if is_cast else f"({column.generation})"
 
 
-def _generated_twice(relation: Relation, rules: _Rules) -> Iterator[Problem]:
+def _generated_twice(relation: Relation, rules: Rules) -> Iterator[Problem]:
     """Columns generated from one that is itself generated from a masked one: that one holds raw values."""
     generated = {c.name: c.generation.lower() for c in relation.columns if c.generation and c.name not in rules}
     reading = {name for name, text in generated.items() if any(masked.lower() in text for masked in rules)}

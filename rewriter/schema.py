@@ -46,7 +46,8 @@ class Relation:
     `depends_on`: relations that a view or materialized view reads directly, by the database's own dependency catalog
     where it has one, else None. `parents`: tables that it inherits from or is a partition of. For a virtual table
     `definition` is its CREATE statement, and each table that its module keeps its content in is `shadow_of` it.
-    `needs_owner`: a view that reads what this session's role may not read, or not every row of.
+    `needs_owner`: a view that reads what this session's role may not read, or not every row of. `numbers`: PostgreSQL's
+    own numbers of the columns, and behind them that of the relation, which stay when names change.
     """
 
     schema: str
@@ -64,6 +65,7 @@ class Relation:
     row_key: str | None = None
     shadow_of: tuple[str, str] | None = None
     needs_owner: bool = False
+    numbers: tuple[int, ...] = ()
     words: frozenset[str] = field(init=False, repr=False, compare=False)
     """The columns' names in lower case."""
 

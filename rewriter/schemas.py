@@ -15,6 +15,7 @@ from masking import Dialect, Policy, Principal
 from rewriter.binding import Binding, bind
 from rewriter.catalog import catalog_stamp, load_catalog
 from rewriter.guards import Driver
+from rewriter.renames import Renames
 from rewriter.schema import Catalog
 from rewriter.statement_cache import StatementCache
 from rewriter.stored_views import with_stored_views
@@ -73,6 +74,7 @@ class Schemas:
         self._generation = 0
         self._is_per_connection = self._has_private = is_per_connection
         self._shared: View | None = None
+        self._renames = Renames()
         self.common: View | None = None
         """The view of all connections, until one of them may see another."""
 
@@ -172,7 +174,10 @@ class Schemas:
         if found is None:
             if len(view.bindings) >= _MOST_BINDINGS:
                 view.bindings.clear()
-            found = view.bindings[key] = with_stored_views(bind(self.policy, view.catalog, key))
+            bound = bind(self.policy, view.catalog, key, carried=self._renames.carried(view.catalog))
+            found = view.bindings[key] = with_stored_views(bound)
+            if not self._is_per_connection:  # each of those has tables of its own
+                self._renames.saw(bound)
         return found
 
     def _state(self, connection: Any) -> _ConnectionState:

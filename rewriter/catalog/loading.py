@@ -86,4 +86,5 @@ def _content(relation: Relation) -> tuple[object, ...]:
         relation.row_key,
         relation.shadow_of,
         relation.needs_owner,
+        relation.numbers,
     )

@@ -299,6 +299,7 @@ def _relation(row: Row, parts: _Parts) -> Relation:
         parents=frozenset(parts.names[parent] for parent in parents if parent in parts.names),
         is_temporary=is_temporary,
         needs_owner=needs_owner,
+        numbers=(*sorted(columns), oid),
     )
 
 

@@ -167,6 +167,42 @@ def test_a_statement_that_a_change_broke_works_again_at_once(elsewhere: Elsewher
     assert elsewhere.seen(sql) == "[('engine',)]"
 
 
+_SWAPPED = (
+    "ALTER TABLE customers RENAME COLUMN email TO former",
+    "ALTER TABLE customers RENAME COLUMN name TO email",
+)
+
+
+def test_a_masked_column_stays_masked_under_another_name(elsewhere: Elsewhere) -> None:
+    """Its old name may mean another column by now: both are masked, until the names are what they were."""
+    assert elsewhere.seen("SELECT name, email FROM customers WHERE id = 1") == "[('Ada', '[redacted]')]"
+    elsewhere.run(*_SWAPPED)
+    elsewhere.wait()
+    for sql in ("SELECT former, email FROM customers WHERE id = 1", "SELECT former, ssn FROM customers WHERE id = 1"):
+        assert elsewhere.seen(sql) == "[('[redacted]', '[redacted]')]"
+    assert not is_raw(elsewhere.seen("SELECT * FROM customers"))
+    elsewhere.run(
+        "ALTER TABLE customers RENAME COLUMN email TO name", "ALTER TABLE customers RENAME COLUMN former TO email"
+    )
+    elsewhere.wait()
+    assert elsewhere.seen("SELECT name, email FROM customers WHERE id = 1") == "[('Ada', '[redacted]')]"
+
+
+def test_a_masked_table_stays_masked_under_another_name(request: pytest.FixtureRequest) -> None:
+    """PostgreSQL tells that the table which is now called otherwise is the one that was masked."""
+    with _opened(request, "psycopg") as opened:
+        assert opened.seen("SELECT email FROM customers WHERE id = 1") == "[('[redacted]',)]"
+        opened.run(
+            "ALTER TABLE customers RENAME TO customers_old",
+            "CREATE VIEW customers AS SELECT id, name, email, ssn FROM customers_old",
+        )
+        opened.wait()
+        for table in ("customers", "customers_old", "mails"):
+            assert opened.seen(f"SELECT email FROM {table} WHERE id = 1") == "[('[redacted]',)]"
+        assert not is_raw(opened.seen("SELECT * FROM customers_old"))
+        assert opened.seen("SELECT name FROM customers_old WHERE email = 'ada@lovelace.example'") == "[]"
+
+
 _NEW = ("customers", "orders", "cards", "logs")
 
 

@@ -72,6 +72,7 @@ def test_every_field_of_a_catalog_counts_towards_its_version() -> None:
         "row_key": "x",
         "shadow_of": ("main", "z"),
         "needs_owner": True,
+        "numbers": (1, 16384),
     }
     assert set(changed) == {field.name for field in fields(Relation) if field.init}
     versions = {content_version(catalog)}
