@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Engine
@@ -15,6 +16,7 @@ from masking.types import Dialect
 from rewriter.binding import Binding, bind
 from rewriter.catalog import load_catalog
 from rewriter.rewrite import rewrite_bound
+from tests.rewriter.shapes import SHAPES, Shape
 
 _GRAMMARS: dict[Dialect, str] = {
     "postgresql": "postgres",
@@ -45,6 +47,27 @@ def cold(binding: Binding, *, rounds: int) -> Iterator[Figure]:
         )
         yield Figure.of(("first rewriting", dialect, name), timings, {"of a parse": ("rewrite", "parse")})
         gc.collect()
+    for name, shape in SHAPES.items():
+        yield _grown(binding, name, shape, rounds=max(3, rounds // 10))
+        gc.collect()
+
+
+def _grown(binding: Binding, name: str, shape: Shape, *, rounds: int) -> Figure:
+    """A statement of a shape against a parse of it, and against one of a tenth of its size: per character."""
+    small, large = shape.text(shape.size // 10), shape.text(shape.size)
+    timings = timed(
+        {
+            "small": _rewriting(binding, (small,)),
+            "large": _rewriting(binding, (large,)),
+            "parse": _parsing(binding.dialect, (large,)),
+        },
+        rounds=rounds,
+    )
+    growth = timings.ratio("large", "small") * len(small) / len(large)
+    figure = Figure.of(
+        ("growth", binding.dialect, f"{name}: {shape.size:,}"), timings, {"of a parse": ("large", "parse")}
+    )
+    return replace(figure, results={**figure.results, "per character, of a tenth's": f"{growth:.2f}"})
 
 
 def _parsing(dialect: Dialect, statements: tuple[str, ...]) -> Callable[[], None]:

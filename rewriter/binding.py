@@ -63,7 +63,8 @@ class Protected:
     """A relation with masked columns.
 
     `sql`: its full name, `alias`: its bare name, both quoted. `system`: the engine's own columns of a table, which `*`
-    leaves out. `is_open_ended`: a column that it gets one day may need a mask.
+    leaves out. `is_open_ended`: a column that it gets one day may need a mask. `is_generating`: some column of it is
+    generated from a masked one.
     """
 
     relation: Relation
@@ -72,6 +73,10 @@ class Protected:
     columns: tuple[BoundColumn, ...]
     system: tuple[str, ...]
     is_open_ended: bool = False
+    is_generating: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_generating", any(column.generation is not None for column in self.columns))
 
     @property
     def masked_words(self) -> frozenset[str]:
@@ -107,7 +112,11 @@ class Binding:
     @property
     def has_lookups(self) -> bool:
         """Whether some column has `lookup: exact`."""
-        return any(rule.lookup is not None for rule in self.policy.columns.values())
+        known = self.memo.get("has lookups")
+        if known is None:
+            known = any(rule.lookup is not None for rule in self.policy.columns.values())
+            self.memo["has lookups"] = known
+        return bool(known)
 
     @property
     def dialect(self) -> Dialect:

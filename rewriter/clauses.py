@@ -33,16 +33,16 @@ def table_clauses(statement: Statement, scan: Scan) -> TableClauses:
     Raises:
         StatementRefused: a clause whose extent cannot be told.
     """
-    first = statement.places[scan.start]
-    start, end, before = _inheritance(statement, scan, first)
-    after: list[str] = []
-    removals: list[Edit] = []
-    for low, high in _trailing_spans(statement, scan):
-        after.append(statement.sql[low:high])
-        removals.append(Edit(low, high, ""))
-    return TableClauses(
-        before, "".join(f" {text}" for text in after), _lock(statement, scan), tuple(removals), start, end
-    )
+    start, end, before = _inheritance(statement, scan, statement.places[scan.start])
+    lock = _lock(scan) if statement.dialect == "mysql" else ""
+    if _TRAILING.isdisjoint(scan.node.args):
+        return TableClauses(before, "", lock, (), start, end)
+    spans = list(_trailing_spans(statement, scan))
+    after = "".join(f" {statement.sql[low:high]}" for low, high in spans)
+    return TableClauses(before, after, lock, tuple(Edit(low, high, "") for low, high in spans), start, end)
+
+
+_TRAILING = frozenset(("partition", "sample", "hints", "indexed"))
 
 
 def _inheritance(statement: Statement, scan: Scan, first: int) -> tuple[int, int, str]:
@@ -134,9 +134,9 @@ def _indexed_span(statement: Statement, index: int) -> tuple[int, int]:
     raise StatementRefused(Reason.CONSTRUCT, "Write INDEXED BY directly after the table's name and alias.")
 
 
-def _lock(statement: Statement, scan: Scan) -> str:
+def _lock(scan: Scan) -> str:
     """The locking clause that must also stand inside, where a derived table would lose it (MySQL, MariaDB)."""
-    query = scan.node.find_ancestor(exp.Select) if statement.dialect == "mysql" else None
+    query = scan.node.find_ancestor(exp.Select)
     locks = query.args.get("locks") if query is not None else None
     for lock in locks or ():
         targets = {table.name.lower() for table in lock.expressions}

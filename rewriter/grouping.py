@@ -76,9 +76,8 @@ def _group_by_end(statement: Statement, scan: Scan) -> int:
     """The place after `GROUP BY` of the query that reads `scan`: the next one that is not inside deeper brackets."""
     depth = 0
     tokens = statement.tokens
-    for index, token in enumerate(tokens):
-        if token.start < scan.end:
-            continue
+    for index in range(statement.after(scan.end), len(tokens)):
+        token = tokens[index]
         if token.token_type == TokenType.L_PAREN:
             depth += 1
         elif token.token_type == TokenType.R_PAREN:

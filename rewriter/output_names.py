@@ -4,7 +4,8 @@
 that it would have had is written out.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -23,17 +24,19 @@ _LONGEST = 64
 """MariaDB gives a name of its own to an unnamed column of a common table expression where the text would be longer."""
 
 
-def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iterable[Scan]) -> Iterator[Edit]:
+def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Collection[Scan]) -> Iterator[Edit]:
     """An alias for each unnamed select item that one of `edits` changes.
 
     Also for columns of `scanned` (the scans that became derived tables) that a table calls otherwise than a derived
     one: on MySQL as they are written, whatever the letter case; on SQLite `oid` and its kin by the row's key.
     """
-    places = [edit.start for edit in edits]
+    places = sorted([edit.start for edit in edits])
     if statement.dialect == "postgresql" or not places:
         return
-    named = {end_position(alias.args["alias"]) for alias in statement.nodes(exp.Alias) if alias.args.get("alias")}
     respelled = {} if statement.dialect == "duckdb" else dict(_respelled(statement, scanned))
+    if not respelled and not _may_be_inside(places, scanned):
+        return
+    named = {end_position(alias.args["alias"]) for alias in statement.nodes(exp.Alias) if alias.args.get("alias")}
     for item in select_items(statement):
         start, end = statement.tokens[item.first].start, statement.end_of(statement.tokens[item.last])
         if end in named or statement.tokens[item.last].token_type == TokenType.STAR:
@@ -42,8 +45,30 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Iter
             place = statement.tokens[item.last].start
             if place in respelled:
                 yield Edit(end, end, f" AS {respelled[place]}")
-        elif any(start <= place < end for place in places):
+        elif bisect_left(places, start) < bisect_left(places, end):
             yield from _alias(statement, item)
+
+
+def _may_be_inside(places: Iterable[int], scanned: Collection[Scan]) -> bool:
+    """Whether one of the edits at `places` may lie in a select item: not those that replace what stands after FROM."""
+    known: dict[int, bool] = {}
+    outside = {scan.start for scan in scanned if not _is_in_item(scan.node, known)}
+    return not outside.issuperset(places)
+
+
+def _is_in_item(node: exp.Expr, known: dict[int, bool]) -> bool:
+    """Whether a node lies in a select item; `known` holds for the nodes above those that were asked for before."""
+    passed: list[int] = []
+    above = node.parent
+    while above is not None and id(node) not in known:
+        passed.append(id(node))
+        if node.arg_key == "expressions" and isinstance(above, exp.Select):
+            known[id(node)] = True
+            break
+        node, above = above, above.parent
+    found = known.get(id(node), False)
+    known.update(dict.fromkeys(passed, found))
+    return found
 
 
 def _alias(statement: Statement, item: SelectItem) -> Iterator[Edit]:
@@ -80,22 +105,25 @@ def _body_end(statement: Statement, start: int) -> int:
 
 def _respelled(statement: Statement, scanned: Iterable[Scan]) -> Iterator[tuple[int, str]]:
     """Places of columns of tables that became derived tables, and what the table would have called them."""
-    tables = [
-        (scan.node.find_ancestor(exp.Select), scan.word, _declared(scan.relation, statement.dialect))
-        for scan in scanned
-        if scan.relation.kind is not RelationKind.VIEW
-    ]
-    for column in statement.nodes(exp.Column):
+    if statement.dialect == "sqlite" and _ROW_KEYS.isdisjoint(statement.words):
+        return
+    tables: dict[int, list[tuple[str, dict[str, str]]]] = {}
+    for scan in scanned:
+        if scan.relation.kind is not RelationKind.VIEW:
+            names = _declared(scan.relation, statement.dialect)
+            tables.setdefault(id(scan.node.find_ancestor(exp.Select)), []).append((scan.word, names))
+    for column in statement.nodes(exp.Column) if tables else ():
         qualifier = column.args.get("table")
-        for query, word, names in tables:
-            is_meant = query is column.find_ancestor(exp.Select) and (
-                qualifier is None or qualifier.name.lower() == word
-            )
+        for word, names in tables.get(id(column.find_ancestor(exp.Select)), ()):
+            is_meant = qualifier is None or qualifier.name.lower() == word
             declared = names.get(column.name.lower(), column.name)
             if is_meant and declared != column.name:
                 place = position(column.this)
                 written = statement.sql[place : end_position(column.this)]
                 yield place, written if statement.dialect == "mysql" else quoted(declared, statement.dialect)
+
+
+_ROW_KEYS = frozenset(("rowid", "oid", "_rowid_"))
 
 
 def _declared(relation: Relation, dialect: Dialect) -> dict[str, str]:
@@ -104,7 +132,7 @@ def _declared(relation: Relation, dialect: Dialect) -> dict[str, str]:
     if dialect == "mysql":
         return {word: column.name for word, column in own.items()}
     declared = relation.row_key or "rowid"
-    return {word: declared for word in ("rowid", "oid", "_rowid_") if relation.has_rowid and word not in own}
+    return {word: declared for word in _ROW_KEYS if relation.has_rowid and word not in own}
 
 
 def _is_column(statement: Statement, item: SelectItem) -> bool:

@@ -59,13 +59,14 @@ def needed(scan: Scan, protected: Protected, mentions: Mentions, *, lookups: Seq
     system = tuple([name for name in protected.system if name in bare or name in behind])
     extra = (*system, *(c.word for c in columns if c.word in hidden), *(lookup.alias for lookup in lookups))
     items = tuple([f"{lookup.column.sql} AS {lookup.alias}" for lookup in lookups])
-    return Needed(columns, system, tuple(_sources(columns, protected)), extra if is_everything else (), items)
+    sources = tuple(_sources(columns, protected)) if protected.is_generating else ()
+    return Needed(columns, system, sources, extra if is_everything else (), items)
 
 
 def _sources(columns: tuple[BoundColumn, ...], protected: Protected) -> Iterator[BoundColumn]:
     expressions = " ".join([column.generation.lower() for column in columns if column.generation is not None])
     words = set(_WORD.findall(expressions))
-    for column in protected.columns if expressions else ():
+    for column in protected.columns:
         is_read = column.word in words or (not column.word.isidentifier() and column.word in expressions)
         if is_read and column not in columns and column.generation is None:
             yield column

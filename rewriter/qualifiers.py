@@ -23,11 +23,14 @@ def named_apart(statement: Statement, changed: Sequence[Scan], found: Iterable[S
     Raises:
         StatementRefused: a reference does not tell which of the tables it means.
     """
-    alike = [scan for scan in found if not scan.has_alias]
+    alike: dict[str, set[tuple[str, str]]] = {}
+    for scan in found:
+        if not scan.has_alias:
+            alike.setdefault(scan.word, set()).add(scan.relation.key)
     apart = {
         scan.start: replace(scan, alias=quoted("_".join(("unmask", *scan.relation.key)), statement.dialect))
         for scan in changed
-        if not scan.has_alias and any(s.word == scan.word and s.relation.key != scan.relation.key for s in alike)
+        if not scan.has_alias and len(alike[scan.word]) > 1
     }
     words = {scan.word for scan in apart.values()}
     for node in statement.nodes(exp.Column, exp.Lock) if words else ():

@@ -4,7 +4,7 @@ read → calls → scans → (per scan) columns, clauses, derived table → qual
 With no sensitive column in reach the text comes back byte for byte.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -333,7 +333,7 @@ def _plan(work: _Work) -> _Plan:
     written = writes(statement, found) if statement.kind is StatementKind.WRITE else ()
     in_place = {scan.start for write in written for scan in write.targets}
     touched = tuple(scan for scan in found if scan.start in in_place and _is_sensitive(scan, binding))
-    sensitive = [scan for scan in found if scan.start not in in_place and _is_sensitive(scan, binding)]
+    sensitive = {scan for scan in found if scan.start not in in_place and _is_sensitive(scan, binding)}
     words = sensitive_words(binding)
     watched = [s for s in found if s in sensitive or (s.start not in in_place and _is_watched(s, work))]
     edits = set(setting_edits(statement, binding))
@@ -348,7 +348,7 @@ def _plan(work: _Work) -> _Plan:
     is_strange = work.is_definition or has_strangers(statement, found, watched)
     targets = tuple(_target(work, scan, names, is_strange=is_strange) for scan in watched)
     changed = [target for target in targets if target.is_replaced]
-    settled = [*sensitive, *(target.scan for target in changed), *(s for s in found if s.start in in_place)]
+    settled = {*sensitive, *(target.scan for target in changed), *(s for s in found if s.start in in_place)}
     edits.update(_read_edits(work, changed, found, names=names))
     edits.update(shadowing_edits(statement, words, binding.resolver))
     edits.update(_full_name(scan, binding) for scan in found if _is_namesake(scan, words, settled))
@@ -364,7 +364,8 @@ def _read_edits(work: _Work, changed: list[_Target], found: tuple[Scan, ...], *,
     """The derived tables in place of what is read, and what follows from them elsewhere in the text."""
     statement = work.statement
     apart = named_apart(statement, [target.scan for target in changed], found)
-    changed = [replace(target, scan=apart.get(target.scan.start, target.scan)) for target in changed]
+    if apart:
+        changed = [replace(target, scan=apart.get(target.scan.start, target.scan)) for target in changed]
     yield from _edits(statement, changed)
     yield from (edit for t in changed for lookup in work.lookups.get(t.scan.start, ()) for edit in lookup.edits)
     beside = {t.scan: t.columns for t in changed if t.columns is not None and t.columns.extra}
@@ -389,7 +390,7 @@ def _mentioned(work: _Work, found: tuple[Scan, ...]) -> Mentions:
         view = _masked_view(scan.relation, work.binding, work.revealed)
         names = names if view is None else names.with_inner(view.names)
         protected = work.binding.masked(scan.relation.key)
-        columns = needed(scan, protected, said) if protected is not None else None
+        columns = needed(scan, protected, said) if protected is not None and protected.is_generating else None
         if columns is not None and any(column.generation is not None for column in columns.columns):
             inner = Mentions(bare={column.word for column in (*columns.columns, *columns.sources)})
             names = names.with_inner(inner)
@@ -435,7 +436,8 @@ def _target(work: _Work, scan: Scan, names: Mentions, *, is_strange: bool) -> _T
         return _Target(scan, None, clauses, statement.written(view.sql), view.masked, view.revealed, is_fixed=True)
     is_fixed = is_strange or (protected.is_open_ended and names.is_everything(scan))
     columns = needed(scan, protected, names, lookups=work.lookups.get(scan.start, ()))
-    masked, shown = columns.names - revealed, (columns.names & revealed) | columns.partly_shown
+    sensitive = columns.names
+    masked, shown = sensitive - revealed, (sensitive & revealed) | columns.partly_shown
     source = protected.sql
     if view is not None:
         masked, shown = masked | view.masked, shown | view.revealed
@@ -477,7 +479,7 @@ def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnNam
     return _MaskedView(applied(statement.sql, plan.edits | named).strip(), plan.names, plan.masked, plan.revealed)
 
 
-def _is_namesake(scan: Scan, words: frozenset[str], settled: list[Scan]) -> bool:
+def _is_namesake(scan: Scan, words: frozenset[str], settled: Container[Scan]) -> bool:
     """Another relation of a sensitive one's name: a temporary table, or one that comes first in the search path."""
     return scan.relation.name.lower() in words and scan not in settled and not scan.is_qualified
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from masking.types import Dialect
 from rewriter.errors import Reason, StatementRefused, UnknownRelation
 from rewriter.resolution import Part, Resolver, SystemRelation
 from rewriter.schema import Relation
@@ -64,16 +63,16 @@ def scans(statement: Statement, resolver: Resolver) -> tuple[Scan, ...]:
     """
     if statement.tree is None:
         return ()
-    found = list(_table_scans(statement, resolver))
+    expressions = Expressions(statement, resolver)
+    found = list(_table_scans(statement, expressions, resolver))
     if statement.dialect == "sqlite":
-        found.extend(_operand_scans(statement, resolver))
+        found.extend(_operand_scans(statement, expressions, resolver))
     if len(found) > 1:
         found.sort(key=lambda scan: scan.start)
     return tuple(found)
 
 
-def _table_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
-    has_ctes = bool(statement.nodes(exp.CTE))
+def _table_scans(statement: Statement, expressions: "Expressions", resolver: Resolver) -> Iterator[Scan]:
     for table in statement.nodes(exp.Table):
         name = table.this
         if isinstance(table.parent, exp.Lock) or table.arg_key == "indexed" or not isinstance(name, exp.Identifier):
@@ -85,7 +84,7 @@ def _table_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
             raise StatementRefused(Reason.CONSTRUCT, "Name a table; files cannot be read.")
         names = [one for one in (table.args.get("catalog"), table.args.get("db"), name) if one]
         parts = tuple([part(one) for one in names])
-        if has_ctes and len(parts) == 1 and is_cte(table, parts[0], resolver):
+        if len(parts) == 1 and expressions.has(parts[0], table):
             _check_shadowed(parts, resolver)
             continue
         relation = _resolved(parts, statement, resolver)
@@ -170,7 +169,7 @@ def _scan(table: exp.Expr, names: list[exp.Expr], relation: Relation, *, stateme
     )
 
 
-def _operand_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
+def _operand_scans(statement: Statement, expressions: "Expressions", resolver: Resolver) -> Iterator[Scan]:
     """SQLite reads a table in `x IN tablename`; the parser calls that name a column."""
     assert statement.tree is not None
     for node in statement.nodes(exp.In):
@@ -180,7 +179,7 @@ def _operand_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
         if not isinstance(operand, exp.Column):
             continue
         names = [name for name in (operand.args.get("table"), operand.this) if name]
-        if len(names) == 1 and is_cte(operand, part(names[0]), resolver):
+        if len(names) == 1 and expressions.has(part(names[0]), operand):
             continue
         relation = _resolved(tuple(part(name) for name in names), statement, resolver)
         if relation is not None:
@@ -191,32 +190,54 @@ def _operand_scans(statement: Statement, resolver: Resolver) -> Iterator[Scan]:
             )  # fmt: skip
 
 
-def is_cte(node: exp.Expr, name: Part, resolver: Resolver) -> bool:
-    """Whether an unqualified name at `node` means a common table expression that is visible there."""
-    folded = resolver.fold_relation(name)
-    child, above = node, node.parent
-    while above is not None:
-        ctes: list[exp.Expr] = []
-        if isinstance(above, exp.With):
-            ctes = _visible_inside(above, child, resolver.dialect)
-        elif not isinstance(child, exp.With) and (with_ := above.args.get("with_")) is not None:
-            ctes = with_.expressions
-        if any(resolver.fold_relation(part(cte.args["alias"].this)) == folded for cte in ctes):
-            return True
-        child, above = above, above.parent
-    return False
+class Expressions:
+    """The common table expressions of a statement, and where their names mean them."""
 
+    __slots__ = ("_first", "_known", "_places", "_resolver")
 
-def _visible_inside(with_: exp.With, member: exp.Expr, dialect: Dialect) -> list[exp.Expr]:
-    """Which siblings, itself included, the body of one CTE can read: each engine's own rule."""
-    ctes: list[exp.Expr] = with_.expressions
-    index = next(i for i, cte in enumerate(ctes) if cte is member)
-    is_recursive = bool(with_.args.get("recursive"))
-    match dialect:
-        case "sqlite":
-            return ctes
-        case "postgresql" | "mysql":
-            return ctes if is_recursive else ctes[:index]
-        case "duckdb":
-            is_union = isinstance(member, exp.CTE) and isinstance(member.this, exp.SetOperation)
-            return ctes[: index + 1] if is_recursive and is_union else ctes[:index]
+    def __init__(self, statement: Statement, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._known: dict[tuple[int, str], bool] = {}
+        self._places: dict[int, int] = {}
+        self._first: dict[int, dict[str, int]] = {}
+        for with_ in statement.nodes(exp.With):
+            first = self._first[id(with_)] = {}
+            for index, cte in enumerate(with_.expressions):
+                self._places[id(cte)] = index
+                first.setdefault(resolver.fold_relation(part(cte.args["alias"].this)), index)
+
+    def has(self, name: Part, node: exp.Expr) -> bool:
+        """Whether an unqualified name at `node` means one that is visible there."""
+        if not self._places:
+            return False
+        folded = self._resolver.fold_relation(name)
+        passed: list[tuple[int, str]] = []
+        child, above, found = node, node.parent, False
+        while above is not None and not found:
+            key = (id(child), folded)
+            if key in self._known:
+                found = self._known[key]
+                break
+            passed.append(key)
+            with_, end = None, len(self._places)
+            if isinstance(above, exp.With):
+                with_, end = above, self._visible(above, child)
+            elif not isinstance(child, exp.With):
+                with_ = above.args.get("with_")
+            found = with_ is not None and self._first[id(with_)].get(folded, end) < end
+            child, above = above, above.parent
+        self._known.update(dict.fromkeys(passed, found))
+        return found
+
+    def _visible(self, with_: exp.With, member: exp.Expr) -> int:
+        """How many siblings, itself included, the body of one can read: each engine's own rule."""
+        index, every = self._places[id(member)], len(with_.expressions)
+        is_recursive = bool(with_.args.get("recursive"))
+        match self._resolver.dialect:
+            case "sqlite":
+                return every
+            case "postgresql" | "mysql":
+                return every if is_recursive else index
+            case "duckdb":
+                is_union = isinstance(member, exp.CTE) and isinstance(member.this, exp.SetOperation)
+                return index + 1 if is_recursive and is_union else index

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from rewriter.errors import Reason, StatementRefused
 from rewriter.resolution import Resolver
-from rewriter.scans import Scan, is_cte, part
+from rewriter.scans import Expressions, Scan, part
 from rewriter.statement import Statement
 from rewriter.writes import Write, joined
 
@@ -45,6 +45,7 @@ class Scopes:
     ) -> None:
         self._statement = statement
         self._resolver = resolver
+        self._expressions = Expressions(statement, resolver)
         self._scans = {id(scan.node): scan for scan in found}
         self._writes = {id(write.node): write for write in written}
         self._called = Counter(
@@ -190,7 +191,7 @@ class Scopes:
         return None
 
     def _cte_columns(self, table: exp.Table) -> frozenset[str] | None:
-        if table.args.get("db") or not is_cte(table, part(table.this), self._resolver):
+        if table.args.get("db") or not self._expressions.has(part(table.this), table):
             return None
         word = table.name.lower()
         alike = [cte for cte in self._statement.nodes(exp.CTE) if cte.alias.lower() == word]

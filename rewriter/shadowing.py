@@ -12,7 +12,7 @@ from sqlglot import exp
 from rewriter.edits import Edit
 from rewriter.errors import Reason, StatementRefused
 from rewriter.resolution import Resolver
-from rewriter.scans import end_position, is_cte, part, position
+from rewriter.scans import Expressions, end_position, part, position
 from rewriter.statement import Statement
 
 
@@ -22,14 +22,14 @@ def shadowing_edits(statement: Statement, words: frozenset[str], resolver: Resol
     Raises:
         StatementRefused: the new name is taken.
     """
-    assert statement.tree is not None
     shadows = {cte.alias.lower() for cte in statement.nodes(exp.CTE) if cte.alias.lower() in words}
     if not shadows:
         return
-    taken = {name.lower() for _, name in resolver.catalog.relations} | {t.text.lower() for t in statement.tokens}
+    taken = {name.lower() for _, name in resolver.catalog.relations}.union(statement.words)
     for word in shadows:
         if f"unmask_{word}" in taken:
             raise StatementRefused(Reason.CONSTRUCT, f"Call the common table expression {word} something else.")
+    expressions = Expressions(statement, resolver)
     for cte in statement.nodes(exp.CTE):
         if cte.alias.lower() in shadows:
             yield _renamed(statement, cte.args["alias"].this)
@@ -39,7 +39,7 @@ def shadowing_edits(statement: Statement, words: frozenset[str], resolver: Resol
             isinstance(name, exp.Identifier)
             and not table.args.get("db")
             and name.name.lower() in shadows
-            and _reads(table, name, resolver)
+            and _reads(table, name, expressions)
         ):
             edit = _renamed(statement, name)
             written = statement.sql[edit.start : edit.end]
@@ -51,19 +51,19 @@ def shadowing_edits(statement: Statement, words: frozenset[str], resolver: Resol
             isinstance(operand, exp.Column)
             and not operand.args.get("table")
             and operand.name.lower() in shadows
-            and _reads(operand, operand.this, resolver)
+            and _reads(operand, operand.this, expressions)
         ):
             yield _renamed(statement, operand.this)
 
 
 def _is_table_statement(statement: Statement, start: int) -> bool:
     """Whether the name at `start` stands in `TABLE name`, which takes no alias."""
-    index = next(index for index, token in enumerate(statement.tokens) if token.start == start)
-    return index > 0 and statement.tokens[index - 1].text.lower() == "table"
+    index = statement.places[start]
+    return index > 0 and statement.words[index - 1] == "table"
 
 
-def _reads(node: exp.Expr, name: exp.Expr, resolver: Resolver) -> bool:
-    return not isinstance(node.parent, exp.Lock) and is_cte(node, part(name), resolver)
+def _reads(node: exp.Expr, name: exp.Expr, expressions: Expressions) -> bool:
+    return not isinstance(node.parent, exp.Lock) and expressions.has(part(name), node)
 
 
 def _renamed(statement: Statement, name: exp.Expr) -> Edit:

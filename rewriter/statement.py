@@ -8,7 +8,7 @@ import hashlib
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -28,6 +28,9 @@ from rewriter.placeholders import check_quotes_closed, hidden_pieces, parseable
 
 MAX_DEPTH = 400
 """Deepest nesting of brackets that is parsed; beyond it a statement is refused."""
+
+MAX_TOKENS = 250_000
+"""Most words, signs and literals of a statement, long lists of literals aside; a longer one is refused."""
 
 MAX_SUBSCRIPTS = 100
 """Most `a[1][2]…` in a statement: the parser's time grows with the cube of their number."""
@@ -82,19 +85,19 @@ class Statement:
     words: tuple[str, ...] = ()
     known: _Known = field(default_factory=_Known, repr=False, compare=False)
 
-    def nodes(self, *kinds: type[_Node]) -> list[_Node]:
+    def nodes(self, *kinds: type[_Node]) -> Sequence[_Node]:
         """The tree's nodes of these kinds, found in one walk for all who ask: by class, not in the text's order."""
         by_class = self.known.by_class
         if by_class is None:
             by_class = self.known.by_class = defaultdict(list)
             for node in self.tree.walk() if self.tree is not None else ():
                 by_class[type(node)].append(node)
-        found: list[exp.Expr] = []
-        for kind in kinds:
-            for one in _CLASSES[kind]:
-                if one in by_class:
-                    found += by_class[one]
-        return found  # type: ignore[return-value] # of classes among `kinds`
+        found = [one for kind in kinds for one in _CLASSES[kind] if one in by_class]
+        if not found:
+            return ()
+        if len(found) == 1:
+            return by_class[found[0]]  # type: ignore[return-value] # of a class among `kinds`
+        return [node for one in found for node in by_class[one]]  # type: ignore[misc] # as above
 
     @property
     def places(self) -> dict[int, int]:
@@ -184,6 +187,8 @@ def _tokens(text: str, quoted: dict[int, int], dialect: Dialect) -> tuple[Token,
         tokens = tuple(_GRAMMARS[dialect].tokenize(text))
     except Exception as error:  # the tokenizer raises several kinds; whichever it is, the text is not understood
         raise _unparseable() from error
+    if len(tokens) > MAX_TOKENS:
+        raise StatementRefused(Reason.TOO_LARGE, f"Write at most {MAX_TOKENS} words and signs in a statement.")
     if quoted:
         ends = {token.start: token.end for token in tokens if token.start in quoted}
         if any(ends.get(start) != end - 1 for start, end in quoted.items()):

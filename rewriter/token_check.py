@@ -88,7 +88,7 @@ def is_behind_masks(aside: SetAside, binding: Binding, revealed: frozenset[Colum
 def _may_be_scanned(text: str, word: str, ends: list[int]) -> bool:
     """Whether a table may be called `word` somewhere: not as a qualifier, nor as the alias of a masked table."""
     named = {end + len(alias) for end in ends for alias in (") as ", ") ") if text.startswith(alias, end)}
-    hits = re.finditer(rf'(?<!\w)(["`\[]?){word}(?!\w)(?!["`\]]?\s*+\.(?!\d))', text)
+    hits = re.finditer(rf'(?<!\w)["`\[]?{word}(?!\w)(?!["`\]]?\s*+\.(?!\d))', text)
     return any(hit.start() not in named for hit in hits)
 
 
@@ -116,12 +116,13 @@ class _Raw:
     """The scans that are not behind a mask.
 
     `words`: how their relations are called. `places`: the tokens that name them. `names`: those names and aliases → the
-    relations that each can mean.
+    relations that each can mean. `masked`: what masked tables are called.
     """
 
     words: set[str]
     places: set[int]
     names: dict[str, set[str]]
+    masked: set[str]
 
     def add(self, word: str, places: dict[int, str]) -> None:
         """Note one more scan, of a relation called `word`."""
@@ -133,7 +134,7 @@ class _Raw:
 
 def _raw_scans(tokens: list[str], words: Container[str]) -> _Raw | None:
     """Every place where a relation called like one of `words` is read; None where one stands anywhere else."""
-    raw = _Raw(set(), set(), {})
+    raw = _Raw(set(), set(), {}, set())
     levels: list[str] = []
     clause = ""
     for index, word in enumerate(tokens):
@@ -152,6 +153,8 @@ def _raw_scans(tokens: list[str], words: Container[str]) -> _Raw | None:
             if places is None:
                 return None
             raw.add(word, places)
+        elif word == "unmask_masked" and tokens[index + 1] == ")":
+            raw.masked.add(tokens[index + 2 + (tokens[index + 2] == "as")])
     return raw
 
 
@@ -191,11 +194,19 @@ def _may_reach(tokens: list[str], raw: _Raw, *, binding: Binding, revealed: froz
         if word == "*":
             if not is_harmless_star(tokens, index):
                 return True
+        elif word in hidden and _is_masked(tokens, index, raw):
+            continue
         elif word in hidden or word in IMPLICIT or tokens[index + 1] != ".":
             return True
         elif not all(_has_column(meant[name], tokens[index + 2]) for name in raw.names[word]):
             return True  # PostgreSQL: c.row_to_json is row_to_json(c)
     return False
+
+
+def _is_masked(tokens: list[str], index: int, raw: _Raw) -> bool:
+    """Whether a column is read through a masked table: behind a name that no raw scan has."""
+    qualifier = tokens[index - 2] if tokens[index - 1] == "." and tokens[index - 3] != "." else ""
+    return qualifier in raw.masked and qualifier not in raw.names and tokens[index + 1] != "."
 
 
 def _has_column(meant: Iterable[Protected], word: str) -> bool:

@@ -203,14 +203,28 @@ def _names_given(statement: Statement) -> frozenset[int]:
 
 
 def _check_raw(raw: list[_Raw], outside: _Outside, revealed: frozenset[ColumnName]) -> None:
-    spoken = outside.spoken
+    """No token reads a masked column of a raw scan.
+
+    What stands behind a name and a dot belongs to the scans so called, if the name is that of one FROM item; anything
+    else may belong to any scan.
+    """
+    called: dict[str, list[_Raw]] = {}
+    words: dict[str, list[_Raw]] = {}
+    hidden = {scan.protected.relation.key: masked_words(scan.protected, revealed) for scan in raw}
     for scan in raw:
-        words = masked_words(scan.protected, revealed)
-        # No other token can read anything of the scan, unless it stands behind the scan's name and a dot.
-        telling = words | IMPLICIT | {scan.alias, "*"}
-        for index, word in enumerate(spoken):
-            is_behind = spoken[index - 1] == "." and spoken[index - 2] == scan.alias
-            if (word in telling or is_behind) and _reaches(outside, index, scan, words=words):
+        called.setdefault(scan.alias, []).append(scan)
+        for word in hidden[scan.protected.relation.key]:
+            words.setdefault(word, []).append(scan)
+    for word in ("*", *IMPLICIT):
+        words.setdefault(word, raw)
+    for index, word in enumerate(outside.spoken):
+        qualifier = outside.spoken[index - 2] if outside.spoken[index - 1] == "." else None
+        if qualifier in outside.sources:
+            meant = called.get(qualifier, ())
+        else:
+            meant = (*words.get(word, ())[:1], *called.get(word, ()), *(called.get(qualifier, ()) if qualifier else ()))
+        for scan in meant:
+            if _reaches(outside, index, scan, words=hidden[scan.protected.relation.key]):
                 raise _left_raw(scan.protected)
 
 

@@ -4,7 +4,7 @@ A derived table has no such type: `SELECT c FROM (…) AS c` would give a `recor
 the table's type it is what it was.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -25,11 +25,13 @@ def whole_row_edits(statement: Statement, changed: Iterable[Scan]) -> Iterator[E
     spoken = {scan.word for scan in scans.values()}
     words = spoken - _column_words(statement, scans.values()) if spoken else spoken
     places = statement.places
+    called = _called(statement) if spoken else {}
+    outer: dict[int, bool] = {}
     for column in statement.nodes(exp.Column) if spoken else ():
         name = _row_name(column)
         if name is None or name.name.lower() not in (words if name is column.this else spoken):
             continue
-        scan = scans.get(id(_source(statement, column, name.name.lower())))
+        scan = scans.get(id(_source(column, called.get(name.name.lower(), {}))))
         start, end = position(name), end_position(name)
         after = statement.tokens[places[start] + 1 : places[start] + 3]
         if scan is None or any(t.token_type in (TokenType.FARROW, TokenType.COLON_EQ) for t in after[:1]):
@@ -37,7 +39,15 @@ def whole_row_edits(statement: Statement, changed: Iterable[Scan]) -> Iterator[E
         end = end if name is column.this else after[-1].end + 1
         # The type knows its own columns' names, not the aliases that the statement gives them.
         if not (scan.has_column_list and isinstance(column.parent, exp.Paren)):
-            yield Edit(start, end, _cast(statement, scan, statement.sql[start:end]))
+            if scan.start not in outer:
+                outer[scan.start] = _is_outer(scan)
+            row = statement.sql[start:end]
+            yield Edit(start, end, _cast(statement, scan, row, is_outer=outer[scan.start]))
+
+
+def _is_outer(scan: Scan) -> bool:
+    query = scan.node.find_ancestor(exp.Select)
+    return query is not None and any(join.args.get("side") for join in query.find_all(exp.Join))
 
 
 def _row_name(column: exp.Column) -> exp.Expr | None:
@@ -52,15 +62,13 @@ def _row_name(column: exp.Column) -> exp.Expr | None:
     return table if is_row else None
 
 
-def _cast(statement: Statement, scan: Scan, row: str) -> str:
+def _cast(statement: Statement, scan: Scan, row: str, *, is_outer: bool) -> str:
     """The row as the table's type.
 
     Where an outer join may have no row, the cast would make one of NULLs; the CASE keeps both the NULL and the name of
     the output column.
     """
     cast = f"{row}::{statement.written('.'.join(quoted(part, statement.dialect) for part in scan.relation.key))}"
-    query = scan.node.find_ancestor(exp.Select)
-    is_outer = query is not None and any(join.args.get("side") for join in query.find_all(exp.Join))
     return f"(CASE WHEN {row} IS NOT DISTINCT FROM NULL THEN NULL ELSE {cast} END)" if is_outer else f"({cast})"
 
 
@@ -73,12 +81,20 @@ def _column_words(statement: Statement, scans: Iterable[Scan]) -> set[str]:
     return words
 
 
-def _source(statement: Statement, column: exp.Expr, word: str) -> exp.Expr | None:
+def _called(statement: Statement) -> dict[str, dict[int, list[exp.Expr]]]:
+    """FROM items by what they are called, in lower case, and by the query that they are in."""
+    called: dict[str, dict[int, list[exp.Expr]]] = {}
+    for node in statement.nodes(*_SOURCES):
+        queries = called.setdefault(node.alias_or_name.lower(), {})
+        queries.setdefault(id(node.find_ancestor(exp.Select)), []).append(node)
+    return called
+
+
+def _source(column: exp.Expr, called: Mapping[int, list[exp.Expr]]) -> exp.Expr | None:
     """The FROM item that a name means: one so called in the nearest query around it that has any."""
-    called = [node for node in statement.nodes(*_SOURCES) if node.alias_or_name.lower() == word]
     query = column.find_ancestor(exp.Select)
     while query is not None:
-        here = [node for node in called if node.find_ancestor(exp.Select) is query]
+        here = called.get(id(query))
         if here:
             return here[0] if len(here) == 1 else None
         query = query.find_ancestor(exp.Select)

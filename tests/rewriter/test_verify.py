@@ -113,6 +113,8 @@ _LEAKS_IN_OR_BESIDE_A_MASKED_TABLE = [
     f"SELECT c.ssn, d.ssn FROM {_MASKED} AS c JOIN customers d ON d.id = c.id",
     f"SELECT c.id FROM {_MASKED} AS c, customers WHERE customers.ssn = 'x'",
     f"SELECT c FROM {_MASKED} AS d, customers AS c",
+    f"SELECT ssn FROM {_MASKED},customers",
+    f"SELECT ssn FROM {_MASKED} ,customers",
     f"SELECT public.customers.ssn FROM {_MASKED} AS c, public.customers",
     f"SELECT c.ssn FROM {_MASKED} AS c WHERE EXISTS (SELECT 1 FROM customers d WHERE d.ssn = c.ssn)",
     f"SELECT (SELECT max(d.ssn) FROM customers d) FROM {_MASKED} AS c",
