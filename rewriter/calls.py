@@ -59,7 +59,8 @@ _GRAMMAR_CALLS: dict[Dialect, frozenset[str]] = {
         position substring overlay trim xmlelement xmlforest xmlconcat xmlparse xmlattributes
         xmlserialize xmlroot xmlpi xmlexists xmltable json_table json_value json_query json_exists
         json_object json_array json_objectagg json_arrayagg json_scalar json_serialize json treat
-        collation normalize grouping row current_setting second regtype regproc regprocedure regoper regoperator
+        collation normalize grouping row current_setting second xmlnamespaces tsquery tsvector jsonpath regtype
+        regproc regprocedure regoper regoperator
         regrole regnamespace regcollation regconfig regdictionary
         """.split()
     ),

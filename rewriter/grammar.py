@@ -12,7 +12,14 @@ from sqlglot.expressions import FUNCTION_BY_NAME
 from sqlglot.tokenizer_core import Token, TokenType
 
 from masking.types import Dialect
-from rewriter.grammar_mysql import match_in_brackets, without_group_order
+from rewriter.grammar_mysql import (
+    as_operators,
+    match_in_brackets,
+    outer_joins_in_brackets,
+    plain_types,
+    without_group_order,
+)
+from rewriter.grammar_sqlite import commas_as_joins, without_empty_arguments
 from rewriter.grammar_xml import xml_as_calls
 from rewriter.token_runs import closing, is_at, opening, turned, word_at
 
@@ -71,19 +78,6 @@ def _json_as_calls(tokens: Sequence[Token]) -> Tokens:
         turned(token, TokenType.VAR, "call_json_object") if word_at(tokens, index) == "json_object" else token
         for index, token in enumerate(tokens)
     ]
-
-
-def _without_empty_arguments(tokens: Sequence[Token]) -> Tokens:
-    """`char()` and `sqlite_version(*)`."""
-    result: Tokens = []
-    for index, token in enumerate(tokens):
-        is_called = is_at(tokens, index + 1, TokenType.L_PAREN)
-        is_star = is_at(tokens, index - 1, TokenType.L_PAREN) and is_at(tokens, index + 1, TokenType.R_PAREN)
-        if word_at(tokens, index) == "char" and is_called:
-            result.append(turned(token, TokenType.VAR, "call_char"))
-        elif token.token_type != TokenType.STAR or not is_star or word_at(tokens, index - 2) == "count":
-            result.append(token)
-    return result
 
 
 def _tables_as_selects(tokens: Sequence[Token]) -> Tokens:
@@ -232,21 +226,6 @@ _BEFORE_TEXT = frozenset(
 )
 
 
-def _commas_as_joins(tokens: Sequence[Token]) -> Tokens:
-    """`FROM a, b ON a.id = b.id`: SQLite lets a comma have a condition."""
-    result = list(tokens)
-    for index, token in enumerate(tokens):
-        depth = 0
-        for before in reversed(range(index if token.token_type in (TokenType.ON, TokenType.USING) else 0)):
-            depth += is_at(tokens, before, TokenType.R_PAREN) - is_at(tokens, before, TokenType.L_PAREN)
-            if depth < 0 or (depth == 0 and word_at(tokens, before) in ("join", "from", "on")):
-                break
-            if depth == 0 and is_at(tokens, before, TokenType.COMMA):
-                result[before] = turned(tokens[before], TokenType.JOIN, "join")
-                break
-    return result
-
-
 def _plain_calls(tokens: Sequence[Token]) -> Tokens:
     """`json_remove(x)`, `format()`: a call with another number of arguments than the parser expects."""
     result: Tokens = []
@@ -288,8 +267,11 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
         _without_search_and_cycle,
         match_in_brackets,
         without_group_order,
+        as_operators,
+        outer_joins_in_brackets,
+        plain_types,
         _plain_calls,
     ),
-    "sqlite": (_json_as_calls, _without_empty_arguments, _commas_as_joins, _plain_calls),
+    "sqlite": (_json_as_calls, without_empty_arguments, commas_as_joins, _plain_calls),
     "duckdb": (_grouping_as_calls, _plain_in_brackets, _json_as_calls, _plain_calls),
 }

@@ -46,3 +46,49 @@ def without_group_order(tokens: Sequence[Token]) -> list[Token]:
         elif word not in _SELECT_WORDS or not result or word_at(result, len(result) - 1) not in ("select", "distinct"):
             result.append(token)
     return result
+
+
+def as_operators(tokens: Sequence[Token]) -> list[Token]:
+    """`ESCAPE 0x5c`, and `@a := b` where the parser expects no assignment: any operator between two operands."""
+    result: list[Token] = []
+    for index, token in enumerate(tokens):
+        if word_at(tokens, index) == "escape" and not is_at(tokens, index + 1, TokenType.STRING):
+            result.append(turned(token, TokenType.PLUS, "+"))
+        elif token.token_type == TokenType.COLON_EQ:
+            result.append(turned(token, TokenType.EQ, "="))
+        else:
+            result.append(token)
+    return result
+
+
+def outer_joins_in_brackets(tokens: Sequence[Token]) -> list[Token]:
+    """ODBC's `{ OJ a LEFT JOIN b ON … }`."""
+    result: list[Token] = []
+    depth = 0
+    for index, token in enumerate(tokens):
+        if is_at(tokens, index, TokenType.L_BRACE) and word_at(tokens, index + 1) == "oj":
+            depth += 1
+            result.append(turned(token, TokenType.L_PAREN, "("))
+        elif depth and is_at(tokens, index, TokenType.R_BRACE):
+            depth -= 1
+            result.append(turned(token, TokenType.R_PAREN, ")"))
+        elif word_at(tokens, index) != "oj" or not is_at(tokens, index - 1, TokenType.L_BRACE):
+            result.append(token)
+    return result
+
+
+def plain_types(tokens: Sequence[Token]) -> list[Token]:
+    """`CAST(x AS UNSIGNED INT)`, `CHAR(2) BINARY`, `COLLATE DEFAULT`: what says more of a type."""
+    result: list[Token] = []
+    for index, token in enumerate(tokens):
+        word, before = word_at(tokens, index), word_at(tokens, index - 1)
+        is_last = is_at(tokens, index + 1, TokenType.R_PAREN)
+        is_detail = (word in ("int", "integer") and before in ("unsigned", "signed")) or (
+            is_last and word in ("binary", "unicode", "ascii") and is_at(tokens, index - 1, TokenType.R_PAREN)
+        )
+        is_default = (word == "collate" and word_at(tokens, index + 1) == "default") or (
+            word == "default" and before == "collate"
+        )
+        if not is_detail and not is_default:
+            result.append(token)
+    return result

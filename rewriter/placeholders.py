@@ -120,6 +120,22 @@ def parseable(sql: str, dialect: Dialect, *, is_percent_doubled: bool = False) -
     return Parseable("".join((*pieces, sql[done:])) if pieces else sql, quoted)
 
 
+def without_comments(sql: str, dialect: Dialect) -> str:
+    """`sql` with its comments as blanks, and everything else as it stands."""
+    pieces: list[str] = []
+    position = done = 0
+    search = PATTERNS[dialect, False, INSERTED.match(sql) is not None].search
+    while match := search(sql, position):
+        start, position = match.span()
+        if match.lastgroup == "comment":
+            position = _block_comment_end(sql, start, dialect) if match.group() == "/*" else position
+            pieces += (sql[done:start], re.sub(r"[^\n]", " ", sql[start:position]))
+            done = position
+        elif match.lastgroup == "operator":
+            position = start + len(_operator(match.group()))
+    return "".join((*pieces, sql[done:]))
+
+
 def hidden_pieces(sql: str, dialect: Dialect, *, is_percent_doubled: bool) -> dict[int, str]:
     """Place → operators and names of types that `parseable` did not show to the parser, though they have a meaning."""
     found: dict[int, str] = {}

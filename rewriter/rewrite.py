@@ -28,6 +28,7 @@ from rewriter.lookups import Lookup, lookups
 from rewriter.mentions import Mentions, mentions
 from rewriter.narrowing import Rows, narrowed
 from rewriter.output_names import output_name_edits
+from rewriter.placeholders import without_comments
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.qualifiers import named_apart, qualifier_edits
 from rewriter.recorded_text import without_literals
@@ -434,7 +435,10 @@ def _target(work: _Work, scan: Scan, names: Mentions, *, is_strange: bool) -> _T
     if protected is None:
         assert view is not None
         return _Target(scan, None, clauses, statement.written(view.sql), view.masked, view.revealed, is_fixed=True)
-    is_fixed = is_strange or (protected.is_open_ended and names.is_everything(scan))
+    # A star does not show a hidden column, but the check cannot tell.
+    hidden = {column.name.lower() for column in scan.relation.columns if column.is_hidden}
+    is_open = protected.is_open_ended or not hidden.isdisjoint(protected.masked_words)
+    is_fixed = is_strange or (is_open and names.is_everything(scan))
     columns = needed(scan, protected, names, lookups=work.lookups.get(scan.start, ()))
     sensitive = columns.names
     masked, shown = sensitive - revealed, (sensitive & revealed) | columns.partly_shown
@@ -470,9 +474,8 @@ def _masked_view(relation: Relation, binding: Binding, revealed: frozenset[Colum
 
 def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnName]) -> _MaskedView:
     """A view's SELECT masked, every table in it named in full: no name of the statement around it captures one."""
-    statement = read_statement(sql, binding.dialect)
     # Without its comments: one to the end of the line would swallow the bracket that comes after.
-    statement = replace(statement, sql=statement.text)
+    statement = read_statement(without_comments(sql, binding.dialect), binding.dialect)
     plan = _plan(_Work(statement, binding, revealed, is_definition=True))
     replaced = {target.scan.start for target in plan.targets if target.is_replaced}
     named = {_full_name(scan, binding) for scan in plan.found if scan.start not in replaced and not scan.is_qualified}

@@ -46,5 +46,21 @@ value values var_pop var_samp variance vec_distance vec_distance_cosine vec_dist
 vec_totext version week weekday weekofyear weight_string year yearweek
 """
 
-ADMITTED = frozenset(_NATIVE.split())
+_OLD_NAMES = """
+area asbinary astext aswkb aswkt boundary buffer centroid convexhull crosses dimension disjoint endpoint envelope equals
+exteriorring geomcollfromtext geomcollfromwkb geometrycollectionfromtext geometrycollectionfromwkb geometryfromtext
+geometryfromwkb geometryn geometrytype geomfromtext geomfromwkb glength interiorringn intersects isclosed isempty isring
+issimple linefromtext linefromwkb linestringfromtext linestringfromwkb mlinefromtext mlinefromwkb mpointfromtext
+mpointfromwkb mpolyfromtext mpolyfromwkb multilinestringfromtext multilinestringfromwkb multipointfromtext
+multipointfromwkb multipolygonfromtext multipolygonfromwkb numgeometries numinteriorrings numpoints overlaps
+pointfromtext pointfromwkb pointn pointonsurface polyfromtext polyfromwkb polygonfromtext polygonfromwkb srid
+st_geomcollfromwkb st_geometrycollectionfromtext st_geometrycollectionfromwkb st_geometryfromtext st_geometryfromwkb
+st_linefromwkb st_linestringfromtext st_linestringfromwkb st_mlinefromtext st_mlinefromwkb st_mpointfromtext
+st_mpointfromwkb st_mpolyfromtext st_mpolyfromwkb st_multilinestringfromtext st_multilinestringfromwkb
+st_multipointfromtext st_multipointfromwkb st_multipolygonfromtext st_multipolygonfromwkb st_pointfromwkb
+st_polyfromwkb st_polygonfromtext st_polygonfromwkb startpoint touches within x y rownum
+"""
+"""Geometry under the names that it had before the standard's, and MariaDB's number of the row."""
+
+ADMITTED = frozenset(f"{_NATIVE} {_OLD_NAMES}".split())
 """Lower-case names of admitted native functions, aggregates, window functions and function-like syntax."""

@@ -78,6 +78,8 @@ CREATE VIEW active_customers AS SELECT id, name, email FROM customers WHERE id >
 CREATE VIEW named_customers AS SELECT v.id, v.email AS mail, o.total
   FROM active_customers v JOIN orders o ON o.customer_id = v.id;
 CREATE VIEW order_totals AS SELECT customer_id, sum(total) AS spent FROM orders GROUP BY customer_id;
+CREATE VIEW chosen_customers AS SELECT id, email FROM customers -- some
+  WHERE id IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 21, 22, 23, 24, 25, 26, 27, 28);
 CREATE VIEW mails_per_city AS SELECT city, email, count(*) AS n FROM customers GROUP BY city, email;
 """
 _OWN_TABLES: dict[Dialect, str] = {
@@ -90,6 +92,8 @@ CREATE TABLE events (id int, kind text, secret text) PARTITION BY LIST (kind);
 CREATE TABLE events_a PARTITION OF events FOR VALUES IN ('a');
 CREATE TABLE events_b PARTITION OF events FOR VALUES IN ('b');
 INSERT INTO events VALUES (1, 'a', 'first'), (2, 'b', 'second'), (3, 'a', NULL);
+CREATE VIEW found_customers AS SELECT id, ssn FROM customers
+  WHERE to_tsvector('simple', name) @@ to_tsquery('simple', 'ana | eva') AND point '(1,2)' <@ circle '((0,0),5)';
 CREATE VIEW event_kinds AS SELECT e.id, e.kind, (SELECT a.kind FROM events_a a WHERE a.id = e.id LIMIT 1) AS other
   FROM events e;
 CREATE SCHEMA crm;

@@ -132,3 +132,5 @@ SELECT 1 AS one, 'customers' AS word;
 SELECT g.domain, e.name FROM generated_mails g JOIN employees e ON e.id = g.id ORDER BY e.id;
 -- title: text that reads like a column's name
 SELECT 'ssn' AS kind, count(*) FROM customers WHERE name <> 'email';
+-- title: view with a long list and a comment
+SELECT * FROM chosen_customers ORDER BY id;

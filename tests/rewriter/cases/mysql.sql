@@ -51,3 +51,11 @@ SELECT * FROM generated_mails g ORDER BY id;
 SELECT c.id, email FROM customers c NATURAL LEFT JOIN customers2 ORDER BY c.id;
 -- title: row values
 SELECT id FROM customers WHERE (id, email) IN (SELECT id, email FROM customers2) ORDER BY id;
+-- title: joins in ODBC's brackets
+SELECT c.id, c.ssn, o.id FROM {OJ customers c LEFT OUTER JOIN orders o ON c.id = o.customer_id} ORDER BY 1, 3;
+-- title: an escape that is no plain string, and types in full
+SELECT ssn LIKE '%' ESCAPE 0x5c, CAST(id AS UNSIGNED INT), CAST(email AS CHAR(3) BINARY) FROM customers ORDER BY id;
+-- title: assignment in another clause
+SELECT city, max(ssn) FROM customers GROUP BY @g := city ORDER BY city;
+-- title: geometry under its old names
+SELECT AsText(GeomFromText('POINT(1 2)')), phone FROM customers ORDER BY id;

@@ -130,3 +130,5 @@ SELECT o.id FROM orders o LEFT JOIN customers c ON c.id = o.customer_id AND c.id
 VALUES (1, 'customers'), (2, 'email') ORDER BY 1;
 -- title: table functions and rows from
 SELECT r.n, c.email FROM ROWS FROM (generate_series(1, 3)) AS r(n) JOIN customers c ON c.id = r.n ORDER BY 1;
+-- title: view with operators of full-text search and geometry
+SELECT * FROM found_customers ORDER BY id;
