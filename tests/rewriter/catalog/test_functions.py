@@ -64,7 +64,7 @@ _POSTGRESQL_REFUSED = (
 
 _MARIADB_REFUSED = (
     "benchmark", "binlog_gtid_pos", "decode_histogram", "extractvalue", "get_lock", "is_free_lock", "is_used_lock",
-    "load_file", "master_*", "release_*lock*", "schemas", "sleep", "updatexml", "wsrep_*",
+    "load_file", "master_*", "release_*lock*", "row_count", "schemas", "sleep", "updatexml", "wsrep_*",
 )  # fmt: skip
 
 _SQLITE_REFUSED = (
