@@ -138,6 +138,13 @@ def quotation_mark(dialect: Dialect) -> str:
     return "`" if dialect in ("mysql", "sqlite") else '"'
 
 
+def spoken_names(expression: str) -> str:
+    """`expression` in lower case, and once more with the quotes inside quoted names as the names have them."""
+    text = expression.lower()
+    plain = text.replace('""', '"').replace("``", "`").replace("]]", "]")
+    return f"{text}\n{plain}"
+
+
 def qualified(relation: Relation, catalog: Catalog) -> str:
     """The relation's full name, which no CTE, search path or temporary table can capture."""
     parts: list[str] = []
@@ -391,7 +398,7 @@ def _generation(column: Column, rules: Rules, target: _Target) -> str | None:
                 hint="Give it a mask of its own.",
             )
         )
-    text = column.generation.lower()
+    text = spoken_names(column.generation)
     if not any(name.lower() in text for name in rules):
         return None
     dialect = target.catalog.dialect
@@ -401,7 +408,7 @@ def _generation(column: Column, rules: Rules, target: _Target) -> str | None:
 
 def _generated_twice(relation: Relation, rules: Rules) -> Iterator[Problem]:
     """Columns generated from one that is itself generated from a masked one: that one holds raw values."""
-    generated = {c.name: c.generation.lower() for c in relation.columns if c.generation and c.name not in rules}
+    generated = {c.name: spoken_names(c.generation) for c in relation.columns if c.generation and c.name not in rules}
     reading = {name for name, text in generated.items() if any(masked.lower() in text for masked in rules)}
     table = next(iter(rules.values()))[0].table
     for name, text in generated.items():

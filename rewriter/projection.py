@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from masking.names import ColumnName
-from rewriter.binding import BoundColumn, Protected
+from rewriter.binding import BoundColumn, Protected, spoken_names
 from rewriter.lookups import Lookup
 from rewriter.mentions import Mentions
 from rewriter.scans import Scan
@@ -64,7 +64,7 @@ def needed(scan: Scan, protected: Protected, mentions: Mentions, *, lookups: Seq
 
 
 def _sources(columns: tuple[BoundColumn, ...], protected: Protected) -> Iterator[BoundColumn]:
-    expressions = " ".join([column.generation.lower() for column in columns if column.generation is not None])
+    expressions = " ".join([spoken_names(column.generation) for column in columns if column.generation is not None])
     words = set(_WORD.findall(expressions))
     for column in protected.columns:
         is_read = column.word in words or (not column.word.isidentifier() and column.word in expressions)

@@ -76,9 +76,9 @@ def masking_updates(binding: Binding) -> Iterator[str]:
 
 
 def stored_images(protected: Protected) -> list[str]:
-    """What the masks show of each column that is stored and that a star shows."""
+    """What the masks show of each column that is stored, not worked out, and that a star shows."""
     pairs = zip(protected.relation.columns, protected.columns, strict=True)
-    return [bound.mask or bound.sql for column, bound in pairs if not column.is_hidden and bound.generation is None]
+    return [bound.mask or bound.sql for column, bound in pairs if not column.is_hidden and column.generation is None]
 
 
 def local_name(relation: Relation, catalog: Catalog) -> str:
