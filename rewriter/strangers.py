@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
+from masking.types import Dialect
 from rewriter.scans import Scan
 from rewriter.statement import Statement
 
@@ -32,11 +33,12 @@ def has_strangers(statement: Statement, found: Iterable[Scan], watched: Iterable
     queries = {id(scan.node.find_ancestor(exp.Select)): scan for scan in watched}
     if not queries:
         return False
-    known = _SYSTEM_WORDS.union(*(scan.relation.words for scan in found))
+    known = _SYSTEM_WORDS.union(*(_spellings(scan, statement.dialect) for scan in found))
     spoken = {scan.word for scan in watched}
     others = {node.alias_or_name.lower() for node in statement.nodes(exp.Table, exp.Subquery)} - spoken
     for identifier in _names(statement):
-        if identifier.name.lower() in known or not _is_within(identifier, queries):
+        is_exact = statement.dialect == "postgresql" and identifier.args.get("quoted")
+        if (identifier.name if is_exact else identifier.name.lower()) in known or not _is_within(identifier, queries):
             continue
         column = identifier.parent
         qualifier = column.args.get("table") if isinstance(column, exp.Column) else None
@@ -45,6 +47,12 @@ def has_strangers(statement: Statement, found: Iterable[Scan], watched: Iterable
         if not _is_output(column):
             return True
     return _has_unplaced(statement)
+
+
+def _spellings(scan: Scan, dialect: Dialect) -> frozenset[str]:
+    """Names of a scan's columns as they can be written: PostgreSQL takes `"Email"` and `email` for two."""
+    is_exact = dialect == "postgresql"
+    return frozenset(column.name for column in scan.relation.columns) if is_exact else scan.relation.words
 
 
 def _names(statement: Statement) -> Iterator[exp.Expr]:
@@ -83,8 +91,16 @@ def _has_unplaced(statement: Statement) -> bool:
     tokens, placed = statement.tokens, statement.placed
     unplaced = [index for index, token in enumerate(tokens) if token.start not in placed]
     for index in unplaced:
+        if statement.dialect == "sqlite" and _is_string_name(statement, index):
+            return True
         if tokens[index].token_type != TokenType.VAR and statement.words[index] not in _FUNCTION_WORDS:
             continue
         if index + 1 == len(tokens) or tokens[index + 1].token_type != TokenType.L_PAREN:
             return True
     return False
+
+
+def _is_string_name(statement: Statement, index: int) -> bool:
+    """Whether SQLite may take a string for a name: `c.'email'`, `USING ('email')`."""
+    is_string = statement.tokens[index].token_type == TokenType.STRING
+    return is_string and (statement.words[index - 1] == "." or "using" in statement.words)

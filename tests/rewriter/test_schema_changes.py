@@ -167,6 +167,37 @@ def test_a_statement_that_a_change_broke_works_again_at_once(elsewhere: Elsewher
     assert elsewhere.seen(sql) == "[('engine',)]"
 
 
+@pytest.mark.parametrize(
+    ("driver", "name", "sql"),
+    [
+        ("psycopg", '"NAME"', 'SELECT "NAME" FROM customers'),
+        ("psycopg", '"Mail"', 'SELECT c."Mail" FROM customers c'),
+        ("sqlite", "mail", "SELECT c.'mail' FROM customers c"),
+        (
+            "sqlite",
+            "mail",
+            "SELECT a.id FROM customers a JOIN customers b USING ('mail') WHERE a.id <> b.id OR a.id = 1",
+        ),
+        ("sqlite", "mail", "SELECT c.[mail] FROM customers c"),
+        ("sqlite", "current_user", "SELECT current_user FROM customers"),
+        ("pymysql", "mail", "SELECT `mail` FROM customers"),
+        ("duckdb", "mail", "SELECT customers.mail.upper() FROM customers"),
+        ("duckdb", "mail", "SELECT (c).mail FROM customers c"),
+    ],
+)
+def test_no_spelling_of_a_new_name_is_known(request: pytest.FixtureRequest, driver: str, name: str, sql: str) -> None:  # noqa: PLR0917
+    """However a statement writes it: it failed before the column was renamed, and shows nothing after."""
+    with _opened(request, driver) as opened:
+        opened.seen(sql)
+        opened.freeze()
+        opened.run(f"ALTER TABLE customers RENAME COLUMN email TO {name}")
+        plain = opened.plain(sql)
+        assert is_raw(plain.lower()) or "USING" in sql, "it does not read the column at all"
+        seen = opened.seen(sql)
+        assert seen != plain
+        assert not is_raw(seen.lower())
+
+
 _SWAPPED = (
     "ALTER TABLE customers RENAME COLUMN email TO former",
     "ALTER TABLE customers RENAME COLUMN name TO email",
