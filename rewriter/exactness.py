@@ -19,7 +19,7 @@ from rewriter.lexical_forms import PIECES
 
 
 class Unknown(Enum):
-    """Parameters of which nothing is known: a batch, or a path on which they are not seen."""
+    """Parameters of which nothing is known, not even that there is one set: a batch, or a driver's own cursor."""
 
     PARAMETERS = "unknown"
 

@@ -45,7 +45,7 @@ def _executing(dialect: Any, hook: Hook) -> dict[str, Callable[..., None]]:
             execute_many(cursor, safe, parameters, context)
 
     def do_execute_no_params(cursor: Any, statement: Any, context: Any = None) -> None:
-        safe = prepare_bare(cursor, statement, None if context is None else context.execution_options, UNKNOWN)
+        safe = prepare_bare(cursor, statement, None if context is None else context.execution_options, ())
         execute_bare(cursor, safe, context)
 
     do_execute = _execute(dialect, hook, prepare)

@@ -75,8 +75,10 @@ class Run:
     parameters: object = UNKNOWN
 
     def is_within(self, permit: Permit) -> bool:
-        """Whether the statement, if `permit` is for it, has the values that the permit is bound to."""
+        """Whether the statement has the values that `permit` is bound to, if it is for this one, and runs but once."""
         rewritten = self.rewritten
+        if permit.uses is not None and self.parameters is UNKNOWN:
+            return False  # Fail closed: a batch runs as often as it has rows.
         return (
             permit.exact is None
             or permit.statement != rewritten.fingerprint

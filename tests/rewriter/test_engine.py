@@ -396,6 +396,21 @@ def test_a_limited_permit_is_used_as_often_as_it_says(shop: Shop) -> None:
     assert shop.ledger.spent == {"g0": 2}
 
 
+def test_a_limited_permit_is_of_no_use_where_a_statement_may_run_often(shop: Shop) -> None:
+    """A driver's own cursor, whose batches run a statement once for each row, and return what each finds."""
+    shop.ledger.grant(ANA, EMAIL, uses=1)
+    with acting_as(ANA), shop.engine.connect() as connection:
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute("SELECT email FROM customers")
+            assert not is_raw(cursor.fetchall())
+            if shop.driver == "psycopg":
+                cursor.executemany("SELECT email FROM customers WHERE id = %s", [(1,), (2,)], returning=True)
+                assert not is_raw(cursor.fetchall())
+        assert shop.ledger.spent == {}
+        assert is_raw(connection.exec_driver_sql("SELECT email FROM customers").all())
+    assert shop.ledger.spent == {"g0": 1}
+
+
 def test_owners_change_the_schema_and_read_masks(shop: Shop) -> None:
     """Owners run DDL, others do not; the new table is known at once, to every connection after the commit."""
     with shop.engine.connect() as connection, pytest.raises(StatementRefused) as refused:
