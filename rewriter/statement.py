@@ -92,12 +92,10 @@ class Statement:
             by_class = self.known.by_class = defaultdict(list)
             for node in self.tree.walk() if self.tree is not None else ():
                 by_class[type(node)].append(node)
+        if len(kinds) == 1 and len(_CLASSES[kinds[0]]) == 1:
+            return by_class.get(kinds[0], ())  # type: ignore[return-value] # of that class
         found = [one for kind in kinds for one in _CLASSES[kind] if one in by_class]
-        if not found:
-            return ()
-        if len(found) == 1:
-            return by_class[found[0]]  # type: ignore[return-value] # of a class among `kinds`
-        return [node for one in found for node in by_class[one]]  # type: ignore[misc] # as above
+        return [node for one in found for node in by_class[one]]  # type: ignore[misc] # of classes among `kinds`
 
     @property
     def places(self) -> dict[int, int]:
