@@ -400,6 +400,7 @@ def test_a_limited_permit_is_of_no_use_where_a_statement_may_run_often(shop: Sho
     """A driver's own cursor, whose batches run a statement once for each row, and return what each finds."""
     shop.ledger.grant(ANA, EMAIL, uses=1)
     with acting_as(ANA), shop.engine.connect() as connection:
+        cursor: Any
         with closing(connection.connection.cursor()) as cursor:
             cursor.execute("SELECT email FROM customers")
             assert not is_raw(cursor.fetchall())
