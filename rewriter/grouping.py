@@ -48,7 +48,7 @@ def _spoken(statement: Statement, scan: Scan) -> dict[str, str]:
 
 def _has_equality(kind: Kind, sql: str) -> bool:
     """Whether PostgreSQL can group by the type: json, xml and most geometric types have no equality."""
-    return kind is not Kind.OTHER if kind is not Kind.JSON else sql == "jsonb"
+    return kind is not Kind.OTHER if kind is not Kind.JSON else sql.rpartition(".")[2] == "jsonb"
 
 
 def _grouped_word(item: exp.Expr, query: exp.Select, scan: Scan) -> str | None:

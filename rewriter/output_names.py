@@ -28,12 +28,13 @@ def output_name_edits(statement: Statement, edits: Iterable[Edit], scanned: Coll
     """An alias for each unnamed select item that one of `edits` changes.
 
     Also for columns of `scanned` (the scans that became derived tables) that a table calls otherwise than a derived
-    one: on MySQL as they are written, whatever the letter case; on SQLite `oid` and its kin by the row's key.
+    one: on MySQL, and generated ones on DuckDB, as they are written, whatever the letter case; on SQLite `oid` and its
+    kin by the row's key.
     """
     places = sorted([edit.start for edit in edits])
     if statement.dialect == "postgresql" or not places:
         return
-    respelled = {} if statement.dialect == "duckdb" else dict(_respelled(statement, scanned))
+    respelled = dict(_respelled(statement, scanned))
     if not respelled and not _may_be_inside(places, scanned):
         return
     named = {end_position(alias.args["alias"]) for alias in statement.nodes(exp.Alias) if alias.args.get("alias")}
@@ -120,15 +121,17 @@ def _respelled(statement: Statement, scanned: Iterable[Scan]) -> Iterator[tuple[
             if is_meant and declared != column.name:
                 place = position(column.this)
                 written = statement.sql[place : end_position(column.this)]
-                yield place, written if statement.dialect == "mysql" else quoted(declared, statement.dialect)
+                yield place, quoted(declared, "sqlite") if statement.dialect == "sqlite" else written
 
 
 _ROW_KEYS = frozenset(("rowid", "oid", "_rowid_"))
 
 
 def _declared(relation: Relation, dialect: Dialect) -> dict[str, str]:
-    """Names of columns in lower case → as declared; on SQLite of the row's key alone."""
+    """Names of columns in lower case → as declared; on SQLite of the row's key alone, on DuckDB of generated ones."""
     own = {column.name.lower(): column for column in relation.columns}
+    if dialect == "duckdb":
+        return {word: column.name for word, column in own.items() if column.generation is not None}
     if dialect == "mysql":
         return {word: column.name for word, column in own.items()}
     declared = relation.row_key or "rowid"

@@ -50,3 +50,5 @@ SELECT id, email FROM customers TABLESAMPLE 100% ORDER BY id;
 SELECT o.id FROM orders o SEMI JOIN customers c ON c.id = o.customer_id AND c.email LIKE 'b%' ORDER BY o.id;
 -- title: values statement
 VALUES (1, 'customers'), (2, 'email') ORDER BY 1;
+-- title: generated column in another letter case
+SELECT DOMAIN, g.Domain, domain FROM generated_mails g ORDER BY id;

@@ -132,3 +132,5 @@ VALUES (1, 'customers'), (2, 'email') ORDER BY 1;
 SELECT r.n, c.email FROM ROWS FROM (generate_series(1, 3)) AS r(n) JOIN customers c ON c.id = r.n ORDER BY 1;
 -- title: view with operators of full-text search and geometry
 SELECT * FROM found_customers ORDER BY id;
+-- title: group by the primary key, with a jsonb column
+SELECT id, payload, count(*) FROM things GROUP BY id ORDER BY id;
