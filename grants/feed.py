@@ -14,6 +14,8 @@ LEASE = timedelta(seconds=1)
 """How long what is known stays true without a sign of life from Redis."""
 BEAT = timedelta(milliseconds=250)
 """How often Redis is asked for one."""
+CHECK = timedelta(milliseconds=500)
+"""How often what is live is read again."""
 RETRY = timedelta(milliseconds=200)
 """How soon a lost connection is tried again."""
 
@@ -23,7 +25,7 @@ _log = logging.getLogger(__name__)
 class Feed:
     """Calls `changed` for every message, and with `Invalidated(None)` whenever messages may have been missed.
 
-    It calls `recheck` once per lease, since not every change is told of: SWAPDB, say, or a change of the primary.
+    It calls `recheck` twice per lease, since not every change is told of: SWAPDB, say, or a change of the primary.
     """
 
     def __init__(
@@ -74,14 +76,15 @@ class Feed:
     def _follow(self, push: Push) -> None:
         asked: deque[float] = deque()
         next_beat = time.monotonic()
-        next_check = next_beat + LEASE.total_seconds()
+        next_check = next_beat + CHECK.total_seconds()
         while not self._stopped.is_set():
             now = time.monotonic()
             if asked and now - asked[0] > LEASE.total_seconds():
                 raise StoreError("Redis stopped answering on the push connection", is_outage=True)
             if now >= next_check:
+                push.check_place()
                 self._recheck()
-                next_check = now + LEASE.total_seconds()
+                next_check = now + CHECK.total_seconds()
             if now >= next_beat:
                 push.ping()
                 asked.append(now)

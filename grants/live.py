@@ -2,7 +2,7 @@
 
 Rules:
 - a principal's grants are read once, verified once per content, and then kept right by push; what is live is read again
-  in the background once per lease, so that a change that nobody told of is noticed as well;
+  in the background twice per lease, so that a change that nobody told of is noticed as well;
 - what is kept is worth something only under the feed's lease. Without one every look reads Redis directly, within a
   budget; after a failure not even that, for a while;
 - a grant ends at its signed `expires_at` by the local clock, by the server's clock as of the reading, and by the
@@ -35,7 +35,7 @@ from masking import NOBODY, Access, Permit, Policy, Principal
 BUDGET = timedelta(milliseconds=50)
 """The longest that one statement waits for Redis."""
 FIRST_BUDGET = timedelta(milliseconds=250)
-"""The same for the first look of a process, which also connects."""
+"""The same for the first look of a process, or after a connection was lost: it also connects."""
 PAUSE = timedelta(seconds=1)
 """How long Redis is left alone after it failed."""
 _WORKERS = 2
@@ -223,6 +223,7 @@ class LiveView:
                 self._known.clear()
                 self._holders.clear()
                 self._breaker.close()
+                self._budget = FIRST_BUDGET
                 self._hear_of(None)
                 return
             for key in message.keys:

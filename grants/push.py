@@ -6,6 +6,8 @@ from typing import Literal
 
 import redis
 
+from grants.clients import is_elsewhere, new_connection
+from grants.errors import StoreError
 from grants.server import Server
 
 
@@ -31,11 +33,11 @@ class Push:
         """
         self._server = server
         self._name = prefixes[0]
-        self._connection = server.client.connection_pool.make_connection()
         told = [word for prefix in prefixes for word in ("PREFIX", prefix)]
         with server.clear_errors(self._name):
+            self._connection = new_connection(server.client, self._name)
             try:
-                self._connection.connect()  # type: ignore[no-untyped-call] # redis-py leaves it untyped
+                self._connection.connect()
                 self._ask("CLIENT", "TRACKING", "ON", "REDIRECT", self._ask("CLIENT", "ID"), "BCAST", *told)
                 self._ask("SUBSCRIBE", "__redis__:invalidate")
             except BaseException:
@@ -43,7 +45,7 @@ class Push:
                 raise
 
     def _ask(self, *words: object) -> object:
-        self._connection.send_command(*words)  # type: ignore[no-untyped-call] # as above
+        self._connection.send_command(*words)
         return self._connection.read_response()
 
     def ping(self) -> None:
@@ -53,7 +55,7 @@ class Push:
             StoreError: the connection is lost.
         """
         with self._server.clear_errors(self._name):
-            self._connection.send_command("PING", check_health=False)  # type: ignore[no-untyped-call] # as above
+            self._connection.send_command("PING", check_health=False)
 
     def next(self, *, timeout: timedelta) -> Invalidated | Literal["PONG"] | None:
         """The next message; None if there is none in time.
@@ -76,6 +78,16 @@ class Push:
             case _:
                 return Invalidated(None)
 
+    def check_place(self) -> None:
+        """Return while this is the server to listen to: the primary, or the cluster's node that has the keys.
+
+        Raises:
+            StoreError: it is another one by now, or cannot be told.
+        """
+        with self._server.clear_errors(self._name):
+            if is_elsewhere(self._server.client, self._name, self._connection):
+                raise StoreError("the keys are on another server by now", is_outage=True)
+
     def close(self) -> None:
         """Ends the connection."""
-        self._connection.disconnect()  # type: ignore[no-untyped-call] # as above
+        self._connection.disconnect()

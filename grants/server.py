@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthorizationError, NoPermissionError
-from redis.retry import Retry
+from redis.exceptions import AuthorizationError, NoPermissionError, RedisClusterException
 
 from grants import embedded
+from grants.clients import address_of, client_of
 from grants.errors import StoreError
 
 _REFUSALS = (redis.AuthenticationError, NoPermissionError, AuthorizationError)
@@ -20,6 +18,7 @@ _OUTAGES: tuple[tuple[type[Exception], str], ...] = (
     (redis.TimeoutError, "is too slow or hangs: look at it with redis-cli PING, then repeat"),
     (TimeoutError, "is too slow or hangs: look at it with redis-cli PING, then repeat"),
     (redis.ConnectionError, "does not answer: is it running, and is the URL right?"),
+    (RedisClusterException, "does not answer as a cluster: is it one, is it up, and is the URL right?"),
     (OSError, "does not answer: is it running, and is the URL right?"),
 )
 
@@ -34,28 +33,26 @@ class Server:
             StoreError: the URL cannot be read, or an embedded server does not start.
         """
         self.url = embedded.running(url.removeprefix("embedded:")) if url.startswith("embedded:") else url
-        self.client = _client(self.url, timeout=timeout)
+        self.client = client_of(self.url, timeout=timeout)
 
     @property
     def address(self) -> str:
         """Where the server is, without the password."""
-        parts = urlsplit(self.url)
-        return (
-            parts.path
-            if parts.scheme == "unix"
-            else f"{parts.hostname or 'localhost'}:{parts.port or 6379}{parts.path}"
-        )
+        return address_of(self.url)
 
     def close(self) -> None:
         """Gives the connections back to the system; a later call opens new ones."""
-        self.client.connection_pool.disconnect()
+        if isinstance(self.client, redis.Redis):
+            self.client.connection_pool.disconnect()
+        else:
+            self.client.disconnect_connection_pools()  # type: ignore[no-untyped-call] # redis-py leaves it untyped
 
     @contextmanager
     def clear_errors(self, key: str) -> Iterator[None]:
         """Redis's errors inside, as a `StoreError` that says what to do. `key`: what was being used."""
         try:
             yield
-        except (redis.RedisError, OSError) as exc:
+        except (redis.RedisError, RedisClusterException, OSError) as exc:
             raise self._explained(exc, key) from exc
 
     def _explained(self, exc: Exception, key: str) -> StoreError:
@@ -80,23 +77,3 @@ class Server:
             f"the key {key} at {self.address} holds {kind}, which this program never stores there: look at it "
             "with redis-cli TYPE, and remove it with DEL if nobody needs it"
         )
-
-
-def _client(url: str, *, timeout: timedelta) -> redis.Redis:
-    scheme = url.partition(":")[0]
-    if scheme not in ("redis", "rediss", "unix"):
-        expected = "redis://, rediss://, unix:// or embedded:PATH"
-        raise StoreError(f"{scheme!r} is no known kind of Redis URL: expected {expected}")
-    try:
-        return redis.Redis.from_url(
-            url,
-            protocol=2,
-            decode_responses=True,
-            encoding_errors="replace",  # what is no text is nothing that we stored: it must not be an error of its own
-            socket_timeout=timeout.total_seconds(),
-            socket_connect_timeout=timeout.total_seconds(),
-            # Once more on a connection that was lost: the server restarted between two calls. All calls are repeatable.
-            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-        )
-    except ValueError as exc:
-        raise StoreError("the Redis URL cannot be read: expected redis://[user:password@]host:port/db") from exc

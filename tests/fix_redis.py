@@ -31,8 +31,12 @@ class RedisServer:
         self._port = free_port()
         self._socket = self._folder.path / "redis.sock"
         listening = ("--bind", "127.0.0.1", "--port", str(self._port), "--unixsocket", str(self._socket))
+        settings = self._folder.path / "redis.conf"
+        settings.touch()  # where Sentinels and clusters keep what they learn
+        settings.chmod(0o666)
         self._command: tuple[str | Path, ...] = (
             executable,
+            settings,
             *listening,
             "--dir",
             str(self._folder.path),

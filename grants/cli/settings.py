@@ -53,7 +53,7 @@ _OPTIONS: dict[str, tuple[Any, object]] = {
                 "--redis",
                 envvar="UNMASK_REDIS_URL",
                 metavar="URL",
-                help="Where requests and grants are: redis://, rediss://, unix:// or embedded:PATH.",
+                help="Where requests and grants are: redis://, rediss://, unix://, embedded:PATH and more.",
             ),
         ],
         "redis://localhost:6379/0",
