@@ -33,6 +33,16 @@ class KeptValue:
         before, after = self._cast("\x00").split("\x00")
         return f"(SELECT {self._case('unmask_new.v')} FROM (SELECT {before}", f"{after} AS v) AS unmask_new)"
 
+    def assigned(self) -> tuple[str, str]:
+        """The same for a value that reads columns, which a query of its own on MySQL does not see.
+
+        A user variable holds it meanwhile: the parts of a CASE are worked out in order.
+        """
+        variable = "@unmask_new"
+        case = self._case(variable)
+        before, after = case.split(variable, 1)
+        return f"{before}({variable} := ", f"){after}"
+
     @property
     def _type(self) -> ColumnType:
         columns = self.protected.relation.columns

@@ -97,7 +97,10 @@ class Scopes:
     @staticmethod
     def proposed(write: Write) -> tuple[str, ...]:
         """What the row that could not be inserted is called, in lower case."""
-        return ("excluded",) if isinstance(write.node, exp.Insert) else ()
+        if not isinstance(write.node, exp.Insert):
+            return ()
+        source = write.node.args.get("expression")
+        return ("excluded", source.alias.lower()) if isinstance(source, exp.Values) and source.alias else ("excluded",)
 
     def scan(self, node: exp.Expr) -> Scan | None:
         """The scan at a FROM item."""

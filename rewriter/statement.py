@@ -22,6 +22,7 @@ from masking.access import Fingerprint
 from masking.types import Dialect
 from rewriter.errors import Reason, StatementRefused
 from rewriter.grammar import simplified
+from rewriter.grammar_writes import with_insert, without_modifiers
 from rewriter.kinds import StatementKind, simple_kind, unknown_kind
 from rewriter.lexical_forms import PATTERNS
 from rewriter.placeholders import check_quotes_closed, hidden_pieces, parseable
@@ -161,8 +162,8 @@ def read_statement(sql: str, dialect: Dialect, *, is_percent_doubled: bool = Fal
     tree: exp.Expr | None = None
     tokens: tuple[Token, ...] = ()
     if simple is None:
-        tokens = _tokens(read.text, read.quoted, dialect)
-        simple, tree = _parsed(read.text, tokens, dialect)
+        tokens = _tokens(with_insert(read.text, dialect), read.quoted, dialect)
+        simple, tree = _parsed(read.text, without_modifiers(tokens, dialect), dialect)
     return Statement(
         sql=sql, text=read.text, dialect=dialect, kind=simple, tokens=tokens, tree=tree, quoted=read.quoted,
         is_percent_doubled=is_percent_doubled, words=tuple([token.text.lower() for token in tokens]),

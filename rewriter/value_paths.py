@@ -27,6 +27,9 @@ def leaves(value: exp.Expr, *, is_tested: bool = True) -> Iterator[exp.Expr]:
             parts = (value.this, *value.expressions)
             for part in parts if is_tested else parts[-1:]:
                 yield from leaves(part, is_tested=is_tested)
+        case exp.If():
+            for part in (value.args["true"], value.args.get("false")):
+                yield from leaves(part, is_tested=is_tested) if part is not None else ()
         case exp.Case():
             for branch in value.args.get("ifs") or ():
                 yield from leaves(branch.args["true"], is_tested=is_tested)
@@ -62,6 +65,10 @@ def _spans(tokens: Sequence[Token], first: int, last: int) -> Iterator[tuple[int
         yield from _spans(tokens, first + 1, last - 1)
     elif word_at(tokens, first) in ("coalesce", "ifnull") and closing(tokens, first + 1) == last:
         commas = [first + 1, *_separators(tokens, first + 2, last), last]
+        for before, after in pairwise(commas):
+            yield from _spans(tokens, before + 1, after - 1)
+    elif word_at(tokens, first) in ("if", "iif") and closing(tokens, first + 1) == last:
+        commas = [*_separators(tokens, first + 2, last), last]
         for before, after in pairwise(commas):
             yield from _spans(tokens, before + 1, after - 1)
     elif word_at(tokens, first) == "case" and word_at(tokens, last) == "end":

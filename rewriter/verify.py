@@ -101,7 +101,8 @@ def check_parsed(
         outside = _outside(statement, tables)
         if statement.kind is StatementKind.WRITE:
             passed = harmless(statement, binding, raw=written, texts=aside.texts, returned=returned)
-            outside = replace(outside, sources=outside.sources | {"excluded"}, places=outside.places | passed)
+            rows = {values.alias.lower() for values in statement.nodes(exp.Values) if values.alias}
+            outside = replace(outside, sources=outside.sources | rows | {"excluded"}, places=outside.places | passed)
         _check_raw(raw, outside, revealed)
     _check_operands(statement, binding)
 

@@ -69,10 +69,16 @@ def _assigned(statement: Statement) -> Iterator[exp.Expr]:
             yield from insert.this.expressions
         if isinstance(insert.parent, exp.When) and isinstance(insert.this, exp.Expr):
             yield from insert.this.find_all(exp.Identifier)
+    for alias in statement.nodes(exp.TableAlias):
+        yield from alias.args.get("columns") or ()
     for update in statement.nodes(exp.Update, exp.OnConflict):
         for item in update.expressions:
             if isinstance(item, exp.EQ):
                 yield from item.this.find_all(exp.Identifier)
+    yield from _of_conflicts(statement)
+
+
+def _of_conflicts(statement: Statement) -> Iterator[exp.Expr]:
     for conflict in statement.nodes(exp.OnConflict):
         for key in ("conflict_keys", "index_predicate"):
             part = conflict.args.get(key) or []
@@ -150,7 +156,9 @@ def _goes_back(column: exp.Column, *, is_null_known: bool) -> bool:
                 is_value = child.arg_key in ("this", "expressions", "default", "ifs")
                 is_value = is_value and not (isinstance(above, exp.Case) and child.arg_key == "this")
             case exp.If():
-                is_value = child.arg_key == "true" and isinstance(above.parent, exp.Case)
+                is_value = child.arg_key == "true" or (
+                    child.arg_key == "false" and not isinstance(above.parent, exp.Case)
+                )
             case exp.Select():
                 is_value = child.arg_key == "expressions" and len(above.expressions) == 1
             case exp.EQ():

@@ -145,10 +145,10 @@ class WriteGuard:
     def edits(self) -> Iterator[Edit]:
         """The guards around the values that replace stored ones."""
         for assignment, protected, column in self._assigned:
-            if self._write.node.args.get("alternative") == "REPLACE":
+            if self._write.is_replace:
                 raise StatementRefused(
                     Reason.WRITE,
-                    f"Use ON CONFLICT … DO UPDATE SET {column.word} = excluded.{column.word} instead of REPLACE.",
+                    f"Write an upsert that sets {column.word} instead of REPLACE, which drops what is stored.",
                 )
             if not assignment.is_update or _is_default(assignment.value):
                 continue
@@ -179,11 +179,8 @@ class WriteGuard:
         if dialect == "duckdb" and isinstance(self._write.node, exp.Insert):
             raise StatementRefused(Reason.WRITE, f"Write excluded.{column.word} instead of a parameter.")
         columns = assignment.value.find_all(exp.Column) if assignment.value is not None else ()
-        if dialect == "mysql" and any(start <= position(column.this) < end for column in columns):
-            raise StatementRefused(
-                Reason.WRITE, f"Assign {column.word} a parameter alone, or an expression without one."
-            )
-        before, after = kept.once()
+        is_correlated = any(start <= position(column.this) < end for column in columns)
+        before, after = kept.assigned() if dialect == "mysql" and is_correlated else kept.once()
         yield Edit(start, start, statement.written(before))
         yield Edit(end, end, statement.written(after))
 

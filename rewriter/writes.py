@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sqlglot import exp
 
+from rewriter.grammar_writes import is_replace
 from rewriter.scans import Scan
 from rewriter.statement import Statement
 
@@ -32,19 +33,29 @@ WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 class Write:
     """One write. `targets`: scans that stay tables: what is written and, on MySQL, every table that it joins.
 
-    `is_top`: it is the statement itself, so that its RETURNING goes to whoever sent it.
+    `is_top`: it is the statement itself, so that its RETURNING goes to whoever sent it. `is_replace`: it deletes the
+    rows that are in the way.
     """
 
     node: exp.Expr
     targets: tuple[Scan, ...]
     is_top: bool
+    is_replace: bool
 
 
 def writes(statement: Statement, found: Sequence[Scan]) -> tuple[Write, ...]:
     """Every write of the statement, but for the branches of MERGE, which belong to it."""
     scans = {id(scan.node): scan for scan in found}
     nodes = (node for node in statement.nodes(*WRITES) if not isinstance(node.parent, exp.When))
-    return tuple(Write(node, tuple(_targets(node, scans, statement)), node is statement.tree) for node in nodes)
+    return tuple(
+        Write(
+            node,
+            tuple(_targets(node, scans, statement)),
+            is_top=node is statement.tree,
+            is_replace=node.args.get("alternative") == "REPLACE" or is_replace(statement.text),
+        )
+        for node in nodes
+    )
 
 
 def _targets(node: exp.Expr, scans: dict[int, Scan], statement: Statement) -> Iterator[Scan]:

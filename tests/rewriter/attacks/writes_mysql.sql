@@ -37,3 +37,12 @@ SELECT name FROM customers WHERE id = 1;
 -- title: a name in backticks and another case
 UPDATE customers SET NAME = `SSN` WHERE id = 1;
 SELECT name FROM customers WHERE id = 1;
+-- title: a condition of IF
+UPDATE customers SET name = IF(ssn LIKE '123%', 'raw ', 'no'), email = IF(ssn LIKE '123%', email, 'x') WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: REPLACE from the table
+REPLACE INTO orders (id, note) SELECT id + 100, ssn FROM customers;
+SELECT note FROM orders;
+-- title: the variable of the guard
+UPDATE customers SET name = ssn, city = @unmask_new WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;

@@ -38,3 +38,19 @@ UPDATE things SET mood = 'happy', flag = 0, payload = '{}' WHERE id = 1;
 UPDATE customers SET name = 'email', city = "ssn" WHERE city <> 'ssn' AND email LIKE 'a%';
 -- title: number into a text column
 UPDATE customers SET phone = 12345, email = 7 WHERE id = 2;
+-- title: value from a correlated query
+UPDATE customers SET email = (SELECT max(note) FROM orders WHERE orders.customer_id = customers.id) WHERE id < 3;
+-- title: masks from a correlated query
+UPDATE customers SET phone = (SELECT '[redacted]' FROM orders WHERE orders.customer_id = customers.id LIMIT 1) WHERE id < 3;
+-- title: IF
+UPDATE customers SET email = IF(city = 'Oslo', 'new@x.example', email), phone = IF(email LIKE 'a%', phone, NULL);
+-- title: upsert with IF
+INSERT INTO customers (id, email) VALUES (1, NULL), (2, 'i@x.example') ON DUPLICATE KEY UPDATE email = IF(VALUES(email) IS NULL, email, VALUES(email));
+-- title: words that say how
+UPDATE LOW_PRIORITY IGNORE customers SET name = email WHERE ssn LIKE '***%';
+-- title: delete quickly
+DELETE LOW_PRIORITY QUICK FROM customers WHERE email LIKE 'a%';
+-- title: replace of unmasked columns
+REPLACE INTO customers2 (id, score) VALUES (1, 5);
+-- title: replace from a sensitive table
+REPLACE INTO orders (id, note) SELECT id + 100, email FROM customers WHERE ssn LIKE '***%';

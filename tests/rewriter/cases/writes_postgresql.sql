@@ -66,3 +66,13 @@ UPDATE customers SET email = DEFAULT, name = DEFAULT WHERE id = 2;
 UPDATE customers SET name = 'email' WHERE city <> 'ssn' AND email LIKE 'a%';
 -- title: number into a text column
 UPDATE customers SET phone = 12345, email = 7 WHERE id = 2;
+-- title: values under an alias
+UPDATE customers SET email = v.email, name = v.id FROM (VALUES (1, 'v1@x.example'), (2, 'v2@x.example')) AS v(id, email) WHERE customers.id = v.id;
+-- title: arrays under an alias
+UPDATE customers AS c SET email = v.email FROM unnest(ARRAY[1, 2], ARRAY['u1@x.example', 'u2@x.example']) AS v(id, email) WHERE c.id = v.id;
+-- title: overriding the identity
+INSERT INTO customers (id, email) OVERRIDING SYSTEM VALUE VALUES (70, 'x@x.example');
+-- title: merge of values
+MERGE INTO customers AS c USING (VALUES (1, 'm1@x.example'), (80, 'm2@x.example')) AS s(id, email) ON c.id = s.id WHEN MATCHED THEN UPDATE SET email = s.email WHEN NOT MATCHED THEN INSERT (id, email) VALUES (s.id, s.email);
+-- title: locked rows
+WITH q AS (SELECT id, email FROM customers WHERE email LIKE 'a%' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) UPDATE customers SET city = q.email FROM q WHERE customers.id = q.id RETURNING customers.*;

@@ -34,3 +34,9 @@ UPDATE generated_mails SET city = domain WHERE domain LIKE '%***%' RETURNING id,
 DELETE FROM generated_mails RETURNING *;
 -- title: string that is called like a column
 UPDATE customers SET name = 'email' WHERE city <> 'ssn' AND email LIKE 'a%';
+-- title: update or ignore
+UPDATE OR IGNORE customers SET name = email, phone = '+1' WHERE ssn LIKE '***%';
+-- title: replace
+REPLACE INTO orders (id, note) SELECT id + 100, email FROM customers WHERE ssn LIKE '***%';
+-- title: iif
+UPDATE customers SET email = iif(city = 'Oslo', 'new@x.example', email), phone = iif(email LIKE 'a%', phone, NULL);
