@@ -246,10 +246,10 @@ def _reaches(outside: _Outside, index: int, scan: _Raw, *, words: frozenset[str]
     word = spoken[index]
     qualifier = spoken[index - 2] if spoken[index - 1] == "." else None
     is_elsewhere = qualifier is not None and qualifier != scan.alias and qualifier in outside.sources
-    if word == "*":
-        return not is_elsewhere and not is_harmless_star(spoken, index)
     if outside.starts[index] in outside.places:
         return False
+    if word == "*":
+        return not is_elsewhere and not is_harmless_star(spoken, index)
     if qualifier == scan.alias and word not in scan.columns:
         return True
     is_followed_by_dot = spoken[index + 1] == "."

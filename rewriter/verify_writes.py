@@ -42,6 +42,7 @@ def harmless(
         start = column.this.meta.get("start")
         is_harmless = (
             (column.table.lower() in aliases and _is_shadowed(column, tables, shown))
+            or (not column.table and _is_given(column, tables, shown))
             or _goes_back(column, is_null_known=column.name.lower() not in telling)
             or _is_returned(column, statement, raw=raw, returned=returned)
         )
@@ -51,7 +52,40 @@ def harmless(
         if start is not None and is_found_by_known_values(column, statement, named):
             places.add(int(start))
     places.update(_literals(statement))
+    places.update(_of_other_queries(statement, tables, aliases))
     return frozenset(places)
+
+
+def _of_other_queries(statement: Statement, raw: set[int], aliases: set[str]) -> Iterator[int]:
+    """Stars and common columns of queries that read no raw table: they mean nothing outside their query's own FROM."""
+    is_elsewhere = all(_is_elsewhere(star.parent, raw, aliases) for star in statement.nodes(exp.Star))
+    joins = [(join, join.find_ancestor(exp.Select, *_WRITES)) for join in statement.nodes(exp.Join)]
+    other = [join for join, query in joins if isinstance(query, exp.Select) and _reads_none_of(query, raw)]
+    is_natural = len(other) == len(joins)
+    for token in statement.tokens:
+        is_star = token.token_type == TokenType.STAR and is_elsewhere
+        if is_star or (is_natural and token.text.lower() == "natural"):
+            yield token.start
+    for join in other:
+        for name in join.args.get("using") or ():
+            yield from (int(node.meta["start"]) for node in name.find_all(exp.Identifier) if "start" in node.meta)
+
+
+def _is_elsewhere(above: exp.Expr | None, raw: set[int], aliases: set[str]) -> bool:
+    """Whether a star, which stands right under `above`, reads no raw table."""
+    match above:
+        case exp.Count() | exp.Mul():
+            return True
+        case exp.Column():
+            return above.table.lower() not in aliases
+        case exp.Select():
+            return _reads_none_of(above, raw)
+        case _:
+            return False
+
+
+def _reads_none_of(query: exp.Select, raw: set[int]) -> bool:
+    return not any(id(table) in raw for item in _items(query) for table in item.find_all(exp.Table))
 
 
 def _stand_ins(statement: Statement, texts: Sequence[str]) -> dict[int, str]:
@@ -120,6 +154,17 @@ def _is_shadowed(column: exp.Column, raw: set[int], shown: dict[int, str]) -> bo
                 return len(items) == 1 and id(items[0]) not in raw and is_in_clause and _gives(items[0], column, shown)
         child, above = above, above.parent
     return False
+
+
+def _is_given(column: exp.Column, raw: set[int], shown: dict[int, str]) -> bool:
+    """Whether an unqualified name certainly means a column of the query around it, which reads no raw table."""
+    child: exp.Expr = column
+    query = column.parent
+    while query is not None and not isinstance(query, (exp.Select, *_WRITES)):
+        child, query = query, query.parent
+    if not isinstance(query, exp.Select) or child.arg_key in ("from_", "joins", "laterals", "with_"):
+        return False
+    return _reads_none_of(query, raw) and any(_gives(item, column, shown) for item in _items(query))
 
 
 def _items(query: exp.Select) -> Iterator[exp.Expr]:

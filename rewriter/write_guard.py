@@ -16,7 +16,7 @@ from rewriter.edits import Edit
 from rewriter.errors import Reason, StatementRefused
 from rewriter.kept_value import KeptValue
 from rewriter.scans import end_position, position
-from rewriter.scopes import Scopes
+from rewriter.scopes import Scopes, from_items
 from rewriter.statement import Statement
 from rewriter.value_paths import leaves, value_spans
 from rewriter.writes import Write
@@ -102,8 +102,13 @@ class WriteGuard:
         columns = list(dict.fromkeys(a.column for a in assignments(self._write) if not a.is_update))
         index = columns.index(assignment.column)
         items = source.expressions if isinstance(source, exp.Select) else []
-        is_plain = not any(item.is_star for item in items) and index < len(items)
-        yield items[index] if is_plain and not self._write.node.args.get("by_name") else source
+        if self._write.node.args.get("by_name") or not isinstance(source, exp.Select):
+            yield source
+        elif any(item.is_star for item in items) or index >= len(items):
+            yield from items
+            yield from from_items(source)
+        else:
+            yield items[index]
 
     def _is_tainted(self, value: exp.Expr, masked: set[int], kept: set[int]) -> bool:
         if any(id(table) in masked for table in value.find_all(exp.Table)):
