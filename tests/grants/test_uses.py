@@ -76,6 +76,19 @@ def test_who_writes_to_redis_gains_no_use(house: House, engine: Engine, server: 
     assert asked(engine) == "[redacted]"  # this process knows
 
 
+def test_a_use_too_many_is_found_in_the_trail(house: House, engine: Engine, server: redis.Redis) -> None:
+    """Whoever puts a count back has another process use the grant again; the trail's check names that use."""
+    docket = limited(house, 1)
+    eventually(lambda: asked(engine) == CELL)
+    assert house.opened[-1].verify("prod", policy=house.policy) == ()
+    server.hset(KEYS.uses(docket.id), "left", "1")
+    other = shop(house, house.connect(key="k"))
+    eventually(lambda: asked(other) == CELL)
+    (fault,) = house.opened[-1].verify("prod", policy=house.policy)
+    assert fault.problem == f"is one more use of {docket.id} than was granted"
+    other.dispose()
+
+
 def test_a_count_cannot_be_filled_up_by_a_step(house: House, engine: Engine, server: redis.Redis) -> None:
     """Only the step that makes the grant counts its uses out; its end takes them away."""
     docket = limited(house, 1)
