@@ -57,6 +57,9 @@ _POSTGRESQL_SETTINGS = _words(
 _MYSQL_LISTS = _words("tables databases schemas columns fields engines charset collation privileges triggers")
 _MYSQL_SETTINGS = _words(
     "autocommit time_zone wait_timeout lock_wait_timeout innodb_lock_wait_timeout max_statement_time max_execution_time"
+    " foreign_key_checks unique_checks sql_safe_updates sql_select_limit group_concat_max_len interactive_timeout"
+    " net_read_timeout net_write_timeout sort_buffer_size join_buffer_size tmp_table_size max_heap_table_size"
+    " cte_max_recursion_depth max_recursive_iterations"
 )
 _SQLITE_LISTS = _words("table_info table_xinfo index_list index_info index_xinfo foreign_key_list")
 _SQLITE_SETTINGS = _words(
