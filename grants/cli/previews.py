@@ -41,11 +41,14 @@ def preview(
     if scope is None or not settings.database or not is_shown_truly(scope):
         return None
     from grants.cli.engines import hooked  # noqa: PLC0415 -- SQLAlchemy and the rewriter take long to import
+    from rewriter.kinds import StatementKind  # noqa: PLC0415 -- as above
 
     try:
         with hooked(settings, policy) as installed:
             rewritten = installed.explain(scope.text, principal=by)
-            rows = _counted(installed, scope.text, by) if scope.literals == "fixed" else ""
+            # Only what reads is run: nobody's UPDATE takes place because somebody else looked at it.
+            is_run = scope.literals == "fixed" and rewritten.kind is StatementKind.SELECT
+            rows = _counted(installed, scope.text, by) if is_run else ""
     except Exception as exc:
         if code_of(exc) is None:
             raise

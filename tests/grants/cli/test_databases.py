@@ -233,6 +233,19 @@ def test_request_for_one_statement_with_its_values(
     assert shell.ok("audit", "--format", "jsonl").count("7077") == 0
 
 
+def test_a_write_is_not_run_to_preview_it(shell: Shell, sqlite_shop: str, tmp_path: Path) -> None:
+    """Whoever looks at a request for one runs nothing but reads."""
+    file = tmp_path / "query.sql"
+    file.write_text("UPDATE customers SET name = 'Eve' RETURNING email", encoding="utf-8")
+    asked = shell.json("request", "--query", str(file), "--for", "30m", "--reason", "OPS-7")
+    told = shell.json("requests", asked["id"])["preview"]
+    assert (told["masks"], told["rows"]) == ({"customers.email": "email"}, None)
+    engine = create_engine(sqlite_shop)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT name FROM customers")) == "Ada"
+    engine.dispose()
+
+
 def test_a_statement_that_is_not_what_it_shows_is_not_approved(shell: Shell, sqlite_shop: str) -> None:
     """Another value than the one that it is bound to, or a comment or line break in which its author tells stories."""
     words = ("request", "--query", "-", "--for", "30m", "--reason", "OPS-7")
