@@ -204,7 +204,7 @@ def _is_harmless(star: exp.Expr) -> bool:
         return False
     # Where rows are put together by their columns, an OFFSET finds out how many there are.
     is_merged = any(above.args.get(clause) for clause in ("distinct", "group"))
-    return above.expressions[0] is star and not is_merged
+    return len(above.expressions) == 1 and not is_merged  # the check takes a star beside others for one that is read
 
 
 _WHOLE_ROW_NODES = (exp.Columns, exp.Pivot, exp.Summarize, exp.PositionalColumn)

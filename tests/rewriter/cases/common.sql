@@ -134,3 +134,5 @@ SELECT g.domain, e.name FROM generated_mails g JOIN employees e ON e.id = g.id O
 SELECT 'ssn' AS kind, count(*) FROM customers WHERE name <> 'email';
 -- title: view with a long list and a comment
 SELECT * FROM chosen_customers ORDER BY id;
+-- title: exists over a star beside a column
+SELECT k.id FROM cards k WHERE EXISTS (SELECT *, o.note FROM orders o WHERE o.customer_id = k.customer_id) ORDER BY k.id;
