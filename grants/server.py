@@ -12,6 +12,7 @@ from grants.clients import address_of, client_of
 from grants.errors import StoreError
 
 _REFUSALS = (redis.AuthenticationError, NoPermissionError, AuthorizationError)
+_REFUSED_IN_SCRIPT = ("ACL failure", "The user executing the script")  # as Redis 7.2 and 7.0 word it
 _OUTAGES: tuple[tuple[type[Exception], str], ...] = (
     (redis.ReadOnlyError, "is a replica: use the URL of the primary"),
     (redis.BusyLoadingError, "is still loading its data: repeat in a moment"),
@@ -64,7 +65,7 @@ class Server:
             isinstance(exc, redis.exceptions.OutOfMemoryError) or "OOM command" in text
         ):  # the latter from a script of 6.2
             return StoreError(f"{where} is full: raise its maxmemory or free some, then repeat; nothing was stored")
-        if isinstance(exc, _REFUSALS):
+        if isinstance(exc, _REFUSALS) or any(words in text for words in _REFUSED_IN_SCRIPT):
             return StoreError(f"{where} refuses this user: check the name and password in the URL, and its rights")
         for kind, advice in _OUTAGES:
             if isinstance(exc, kind):
