@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--rounds N] [--json FILE]`: measures, and prints one table.
+"""`python -m benchmarks [--rounds N] [--json FILE] [--plot FILE]`: measures, and prints one table.
 
 What each row means is said in docs/performance.md. Ratios compare variants of one run; the seconds in the JSON file
 say nothing beside those of another run or machine.
@@ -21,6 +21,7 @@ from benchmarks.figures import Figure, table, write
 from benchmarks.growth import growth
 from benchmarks.memory import memory
 from benchmarks.peers import printers, views
+from benchmarks.plot import svg
 from benchmarks.trails import Trails
 from benchmarks.warm import warm
 
@@ -37,6 +38,8 @@ def main() -> int:
             print(figure, file=sys.stderr, flush=True)
     heading = ", ".join(f"{name} {value}" for name, value in machine.items())
     print(f"{heading}\n\n{table(figures)}")
+    if arguments.plot is not None:
+        arguments.plot.write_text(svg(figures), encoding="utf-8")
     if arguments.json is not None:
         write(figures, arguments.json, metadata=machine)
     return 0
@@ -46,6 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200, help="how often each variant takes its turn (default: 200)")
     parser.add_argument("--json", type=Path, help="where to write every timing, for pyperf to read")
+    parser.add_argument("--plot", type=Path, help="where to write the plot that docs/performance.md shows, as SVG")
     return parser.parse_args()
 
 
