@@ -26,6 +26,7 @@ from rewriter.grammar_writes import with_insert, without_modifiers
 from rewriter.kinds import StatementKind, simple_kind, unknown_kind
 from rewriter.lexical_forms import PATTERNS
 from rewriter.placeholders import check_quotes_closed, hidden_pieces, parseable
+from rewriter.token_runs import turned
 
 MAX_DEPTH = 400
 """Deepest nesting of brackets that is parsed; beyond it a statement is refused."""
@@ -163,11 +164,20 @@ def read_statement(sql: str, dialect: Dialect, *, is_percent_doubled: bool = Fal
     tokens: tuple[Token, ...] = ()
     if simple is None:
         tokens = _tokens(with_insert(read.text, dialect), read.quoted, dialect)
+        if is_percent_doubled and "%%" in read.text:
+            tokens = tuple(_as_named(token) for token in tokens)
         simple, tree = _parsed(read.text, without_modifiers(tokens, dialect), dialect)
     return Statement(
         sql=sql, text=read.text, dialect=dialect, kind=simple, tokens=tokens, tree=tree, quoted=read.quoted,
         is_percent_doubled=is_percent_doubled, words=tuple([token.text.lower() for token in tokens]),
     )  # fmt: skip
+
+
+def _as_named(token: Token) -> Token:
+    """A quoted name as the database will read it, once the driver has turned `%%` into `%`."""
+    if "%%" not in token.text:
+        return token
+    return turned(token, token.token_type, token.text.replace("%%", "%"))
 
 
 def tokens_of(statement: Statement) -> tuple[Token, ...]:

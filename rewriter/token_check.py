@@ -71,7 +71,7 @@ def is_behind_masks(aside: SetAside, binding: Binding, revealed: frozenset[Colum
     text = aside.read.text.lower()
     names = _names(binding)
     is_plain = len(text) == len(aside.read.text) and not any(odd in text for odd in names.odd)
-    if not is_plain or ";" in text.rstrip(" \t\r\n;"):
+    if not is_plain or (aside.is_percent_doubled and "%%" in text) or ";" in text.rstrip(" \t\r\n;"):
         return False
     ends = [place + len(STAND_IN) for place in aside.places]
     # What stands between the relation's name and the bracket is for the parser to judge.

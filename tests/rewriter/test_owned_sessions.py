@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Column, MetaData, String, Table, create_engine, select, text
 
 from masking import Policy
 from masking.types import Dialect
@@ -66,4 +66,18 @@ def test_a_search_path_holds_for_its_connection_alone(postgres_database: str) ->
         assert owner.scalar(text("SELECT ssn FROM public.customers")) == "[redacted]"
         for connection in (before, after):
             assert connection.scalar(text("SELECT ssn FROM customers")) == "[redacted]"
+    engine.dispose()
+
+
+def test_names_with_a_percent_sign_are_those_of_the_database(postgres_database: str) -> None:
+    """Where the driver formats the text, such a name is written with two signs."""
+    engine = create_engine(postgres_database)
+    with engine.begin() as connection:
+        connection.execute(text('CREATE TABLE "odd%table" ("a%b" text)'))
+        connection.execute(text("INSERT INTO \"odd%table\" VALUES ('secret')"))
+    install(engine, policy=Policy.parse('columns: {\'"odd%table"."a%b"\': redact}'))
+    odd = Table("odd%table", MetaData(), Column("a%b", String))
+    with engine.connect() as connection:
+        assert connection.execute(select(odd)).all() == [("[redacted]",)]
+        assert connection.execute(select(odd).where(odd.c["a%b"] == "secret")).all() == []
     engine.dispose()
