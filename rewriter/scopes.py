@@ -102,6 +102,10 @@ class Scopes:
         source = write.node.args.get("expression")
         return ("excluded", source.alias.lower()) if isinstance(source, exp.Values) and source.alias else ("excluded",)
 
+    def is_unique(self, name: str) -> bool:
+        """Whether only one FROM item of the statement is called so."""
+        return self._called[name.lower()] == 1
+
     def scan(self, node: exp.Expr) -> Scan | None:
         """The scan at a FROM item."""
         return self._scans.get(id(node))

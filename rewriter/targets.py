@@ -73,7 +73,10 @@ class Targets:
         words = set[str]().union(*(protected.masked_words for protected in self._protected.values()))
         aliases = {scan.word for scan in self._write.targets if id(scan.node) in self._protected}
         for column in self._statement.nodes(exp.Column) if words else ():
-            if id(column) in passed_over or isinstance(column.this, exp.Star):
+            if isinstance(column.this, exp.Star):
+                self._check_star(column, aliases)
+                continue
+            if id(column) in passed_over:
                 continue
             if column.name.lower() in words:
                 self._column(column, revealed)
@@ -95,6 +98,12 @@ class Targets:
                 raise StatementRefused(Reason.WRITE, f"Write f({dot.this.name}) instead of {dot.this.name}.f().")
         if self._write.node.find(exp.Columns):
             raise StatementRefused(Reason.WRITE, "Name the columns instead of writing COLUMNS().")
+
+    def _check_star(self, star: exp.Column, aliases: set[str]) -> None:
+        """Outside RETURNING, `c.*` of a target is a row that is not masked column by column."""
+        is_target = star.table.lower() in aliases and self._scopes.is_unique(star.table)
+        if is_target and star.find_ancestor(exp.Returning) is None:
+            raise StatementRefused(Reason.WRITE, f"Name the columns instead of writing {star.table}.*")
 
     def _check_joins(self, words: set[str]) -> None:
         """MySQL joins what it writes: by names alone, it would compare raw values."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sqlglot import exp
 
+from rewriter.errors import Reason, StatementRefused
 from rewriter.grammar_writes import is_replace
 from rewriter.scans import Scan
 from rewriter.statement import Statement
@@ -44,18 +45,21 @@ class Write:
 
 
 def writes(statement: Statement, found: Sequence[Scan]) -> tuple[Write, ...]:
-    """Every write of the statement, but for the branches of MERGE, which belong to it."""
+    """Every write of the statement, but for the branches of MERGE, which belong to it.
+
+    Raises:
+        StatementRefused: what it writes is no table of the schema.
+    """
     scans = {id(scan.node): scan for scan in found}
     nodes = (node for node in statement.nodes(*WRITES) if not isinstance(node.parent, exp.When))
-    return tuple(
-        Write(
-            node,
-            tuple(_targets(node, scans, statement)),
-            is_top=node is statement.tree,
-            is_replace=node.args.get("alternative") == "REPLACE" or is_replace(statement.text),
-        )
-        for node in nodes
-    )
+    return tuple(_write(node, tuple(_targets(node, scans, statement)), statement) for node in nodes)
+
+
+def _write(node: exp.Expr, targets: tuple[Scan, ...], statement: Statement) -> Write:
+    if not targets:
+        raise StatementRefused(Reason.WRITE, "Write to a table, and give no common table expression its name.")
+    is_replacing = node.args.get("alternative") == "REPLACE" or is_replace(statement.text)
+    return Write(node, targets, is_top=node is statement.tree, is_replace=is_replacing)
 
 
 def _targets(node: exp.Expr, scans: dict[int, Scan], statement: Statement) -> Iterator[Scan]:

@@ -60,6 +60,10 @@ MERGE INTO customers c USING customers d ON c.id = d.id + 10 WHEN NOT MATCHED TH
 UPDATE customers SET name = 'x' WHERE EXISTS (SELECT 1 FROM json_each('{}') AS j WHERE ssn = 'x');
 -- reason: WRITE
 UPDATE customers SET name = 'x' RETURNING old.ssn;
+-- reason: WRITE
+WITH customers AS (SELECT '1' AS ssn) UPDATE customers SET name = 'x' WHERE ssn = '1';
+-- reason: WRITE
+UPDATE customers c SET name = ROW(c.*)::text;
 -- reason: FUNCTION
 SELECT query_to_xml('SELECT 1', true, true, '');
 -- reason: FUNCTION
