@@ -27,6 +27,9 @@ _MOST_BINDINGS = 256
 _LEASE = 0.5
 """Seconds for which a schema is believed before its stamp is read again."""
 
+_JUST_READ = 0.45
+"""A schema that is believed for longer than that has been looked at a moment ago."""
+
 _MOST_OF_TIME = 0.01
 """The share of time that reading stamps may take: where a stamp is slow, the lease grows."""
 
@@ -149,8 +152,12 @@ class Schemas:
     def doubt(self, connection: Any) -> None:
         """A statement failed that the engine would run if the schema were another: look before the next one."""
         view = self.known(connection)
-        if view is not None:
+        if view is not None and not self.is_just_read(view):
             view.fresh_until = float("-inf")
+
+    def is_just_read(self, view: View) -> bool:
+        """Whether looking at the schema again is not worth it: statements that give cause for it may come in crowds."""
+        return view.fresh_until - self.clock() > _JUST_READ
 
     def settled(self, connection: Any, *, is_end: bool) -> None:
         """A transaction ended on `connection`, or a part of it: what it had changed may hold for all, or for nobody."""
