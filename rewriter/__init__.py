@@ -3,7 +3,8 @@
 from rewriter.engine import Installed, install
 from rewriter.errors import LeakError, Reason, RewriteError, StatementRefused
 from rewriter.principals import acting_as
-from rewriter.rewrite import Rewritten, rewrite
+from rewriter.rewrite import rewrite
+from rewriter.rewritten import Rewritten
 from rewriter.schema import Catalog
 
 __all__ = [

@@ -23,7 +23,7 @@ from rewriter.orm import INSTALLED, watch_sessions
 from rewriter.principals import Principals
 from rewriter.protocols import AccessSource, GrantsSource, Recorder
 from rewriter.reveals import Place, Reporter
-from rewriter.rewrite import Rewritten
+from rewriter.rewritten import Rewritten
 from rewriter.schemas import Schemas
 
 _DIALECTS: dict[str, Dialect] = {

@@ -20,7 +20,7 @@ from rewriter.principals import ACTING, Acting, Principals, Who
 from rewriter.protocols import AccessSource
 from rewriter.results import watch
 from rewriter.reveals import Reporter, Run, permits_used
-from rewriter.rewrite import Rewritten
+from rewriter.rewritten import Rewritten
 from rewriter.schemas import Schemas, View
 from rewriter.statement_cache import Entries
 from rewriter.trust import Trust

@@ -12,7 +12,8 @@ from rewriter.lanes import Lane, writable
 from rewriter.prepared import Aftermath, Outcome, Revealing, Safe, outcome, text_of
 from rewriter.principals import Who
 from rewriter.reveals import Allowance, Shown
-from rewriter.rewrite import Rewritten, rewrite_bound
+from rewriter.rewrite import rewrite_bound
+from rewriter.rewritten import Rewritten
 from rewriter.schemas import Schemas, View, without_tables
 from rewriter.statement import read_statement
 from rewriter.trailing_comment import split_comment

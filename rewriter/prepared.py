@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Self
 
 from rewriter.kinds import StatementKind
-from rewriter.rewrite import Rewritten
+from rewriter.rewritten import Rewritten
 from rewriter.writes import TellingCount
 
 

@@ -13,7 +13,7 @@ from rewriter.exactness import UNKNOWN, is_exactly
 from rewriter.narrowing import Rows
 from rewriter.principals import Who
 from rewriter.protocols import AccessSource, Recorder
-from rewriter.rewrite import Rewritten
+from rewriter.rewritten import Rewritten
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from sys import getsizeof
 
 from rewriter.kinds import StatementKind
 from rewriter.prepared import Outcome, outcome
-from rewriter.rewrite import Rewritten
+from rewriter.rewritten import Rewritten
 from rewriter.statement_cache import StatementCache
 
 
