@@ -14,6 +14,7 @@ from rewriter.clauses import table_clauses
 from rewriter.conversions import check_conversions
 from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
+from rewriter.full_text import check_search
 from rewriter.kinds import StatementKind
 from rewriter.lookups import lookups
 from rewriter.mentions import Mentions, mentions
@@ -92,6 +93,7 @@ def _plan(work: Work) -> StatementPlan:
     in_place = {scan.start for write in written for scan in write.targets}
     touched = tuple(scan for scan in found if scan.start in in_place and is_sensitive(scan, binding))
     sensitive = {scan for scan in found if scan.start not in in_place and is_sensitive(scan, binding)}
+    check_search(statement, (*touched, *sensitive), binding, revealed=work.revealed)
     words = sensitive_words(binding)
     watched = [s for s in found if s in sensitive or (s.start not in in_place and _is_watched(s, work))]
     edits = set(setting_edits(statement, binding))

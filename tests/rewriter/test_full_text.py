@@ -42,9 +42,32 @@ def test_columns_of_a_full_text_table_are_masked(
     assert connection.execute(rewrite_bound(sql, binding).sql).fetchall() == [wanted]
 
 
-@pytest.mark.parametrize("sql", ["SELECT title FROM papers WHERE papers MATCH 'secret'", "SELECT rank FROM papers"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT title FROM papers WHERE papers MATCH 'secret'",
+        "SELECT rank FROM papers",
+        "SELECT title FROM papers WHERE title MATCH 'body:secret'",
+        "SELECT title FROM papers WHERE match('body:secret', title)",
+        "SELECT title FROM papers WHERE \"match\"('body:secret', title)",
+        "SELECT title FROM (SELECT title FROM papers) AS p WHERE title MATCH 'body:secret'",
+        "SELECT title FROM titles WHERE title MATCH 'body:secret'",
+        "SELECT title FROM papers('secret')",
+        "DELETE FROM papers WHERE title MATCH 'body:secret'",
+        "UPDATE papers SET title = 'found' WHERE title MATCH 'body:secret'",
+    ],
+)
 def test_what_the_index_tells_is_refused(connection: sqlite3.Connection, sql: str) -> None:
     """A search tells which raw words a row holds."""
+    connection.execute("CREATE VIEW titles AS SELECT title FROM papers")
     binding = bind(POLICY, load_catalog(connection.cursor(), "sqlite"))
     with pytest.raises(StatementRefused):
         rewrite_bound(sql, binding)
+
+
+def test_who_may_read_the_columns_may_search_them(connection: sqlite3.Connection) -> None:
+    """A grant for all that is masked opens the index."""
+    binding = bind(POLICY, load_catalog(connection.cursor(), "sqlite"))
+    revealed = frozenset(POLICY.columns)
+    rewritten = rewrite_bound("SELECT title FROM papers WHERE title MATCH 'one'", binding, revealed=revealed)
+    assert connection.execute(rewritten.sql).fetchall() == [("one",)]
