@@ -3,7 +3,7 @@
 Relations are read one by one: SQLite runs in this process, and one view that no longer holds must not hide the others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rewriter.catalog.cursors import Cursor, Row, TypeReader, column_types, rows, stamp, text, text_or_none
@@ -91,9 +91,10 @@ def _relations(cursor: Cursor, database: str, found: Iterable[Row]) -> list[Rela
     typed = column_types("sqlite")
     for name, _, _ in listed:
         _add_columns(parts, name, found=_columns(cursor, database, name), typed=typed)
+    spelled = {name.lower(): name for name in parts.columns}
     for name, kind, _ in listed:
         if kind == "table":
-            _add_foreign_keys(parts, name, _foreign_keys(cursor, database, name))
+            _add_foreign_keys(parts, name, found=_foreign_keys(cursor, database, name), spelled=spelled)
     virtual = [name for name, kind, _ in listed if kind == "virtual"]
     return [_relation(database, entry, parts=parts, virtual=virtual) for entry in listed]
 
@@ -143,11 +144,10 @@ def _column(row: Row, clause: ColumnText, typed: TypeReader) -> Column:
     return Column(name=text(name), type=kind, is_hidden=hidden == 1, generation=generation)
 
 
-def _add_foreign_keys(parts: _Parts, relation: str, found: list[Row]) -> None:
-    names = {name.lower(): name for name in parts.columns}
+def _add_foreign_keys(parts: _Parts, relation: str, *, found: list[Row], spelled: Mapping[str, str]) -> None:
     for position, other, column, other_column in found:
         parts.foreign_keys.setdefault(relation, set()).add(text(column))
-        referenced = names.get(text(other).lower())
+        referenced = spelled.get(text(other).lower())
         if referenced is None:
             continue
         key = parts.primary_keys[referenced]
