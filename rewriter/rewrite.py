@@ -16,6 +16,7 @@ from rewriter.created_tables import stored_query
 from rewriter.edits import applied
 from rewriter.errors import Reason, StatementRefused
 from rewriter.explained import explained
+from rewriter.kept_state import keeps_values
 from rewriter.kinds import StatementKind
 from rewriter.narrowing import Rows, narrowed
 from rewriter.replacements import Work
@@ -87,6 +88,8 @@ def rewrite_bound(  # noqa: PLR0913 -- as `rewrite`
         return _explained(statement, _Inner(binding, revealed, rows, writable), result)
     if statement.tree is None:
         return result
+    if (revealed or rows) and keeps_values(statement):
+        revealed, rows = frozenset(), frozenset()
     if rows and statement.kind is StatementKind.SELECT:
         binding = narrowed(binding, rows)
     try:

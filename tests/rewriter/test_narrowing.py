@@ -42,6 +42,8 @@ def test_every_statement_answers_as_on_a_partly_masked_copy(pair: Replica, subte
     rows = granted(pair.binding)
     revealing = 0
     for title, sql in statements(pair.dialect):
+        if ":=" in sql and pair.dialect == "mysql":
+            continue  # nothing is revealed to what a session keeps: test_kept_state.py
         with subtests.test(title):
             rewritten = rewrite_bound(sql, pair.binding, rows=rows)
             revealing += bool(rewritten.revealed)
