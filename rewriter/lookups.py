@@ -91,12 +91,26 @@ def write_lookups(statement: Statement, targets: Sequence[Scan], binding: Bindin
             qualifier is None or qualifier.name.lower() == target.word
         )
         wrapped = None
-        if is_own and _column(target, comparison.column, binding) is not None:
+        if (
+            is_own
+            and _column(target, comparison.column, binding) is not None
+            and _is_alone(target, comparison, binding)
+        ):
             wrapped = _operand_edits(statement, comparison, target)
         if wrapped is not None:
             columns.add(id(comparison.column))
             edits.update(wrapped)
     return WriteLookups(frozenset(columns), frozenset(edits))
+
+
+def _is_alone(target: Scan, comparison: _Comparison, binding: Binding) -> bool:
+    """Whether no table of the same name, in another schema, has such a column that may not be found by its values.
+
+    The check of the result cannot tell which of them a bare name means.
+    """
+    word = comparison.column.name.lower()
+    alike = [p for p in binding.protected.values() if p.relation.name.lower() == target.relation.name.lower()]
+    return target.is_qualified or all(c.is_lookup for p in alike for c in p.columns if c.word == word and c.mask)
 
 
 def _comparisons(condition: exp.Expr) -> Iterator[_Comparison]:

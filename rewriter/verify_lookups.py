@@ -73,9 +73,11 @@ def _defined(name: exp.Expr, statement: Statement, binding: Binding) -> BoundCol
 
 
 def _columns(table: exp.Expr, binding: Binding) -> Iterator[BoundColumn]:
-    """Columns of every sensitive relation that may be meant, whatever schema it is in."""
+    """Columns of the sensitive relation that is named, in full as masked tables name theirs."""
+    parts = [table.args.get("catalog"), table.args.get("db"), table.this]
+    name = ".".join(quoted(part.name, binding.dialect) for part in parts if isinstance(part, exp.Identifier))
     for protected in binding.protected.values():
-        if protected.relation.name.lower() == table.name.lower():
+        if protected.sql == name:
             yield from protected.columns
 
 

@@ -149,6 +149,27 @@ def test_a_known_value_finds_the_row_to_write(pair: Replica, subtests: pytest.Su
             assert affected == count
 
 
+@pytest.mark.parametrize("pair", ["postgresql"], indirect=True)
+def test_a_table_of_the_same_name_in_another_schema_is_another(pair: Replica) -> None:
+    """Its column may not be found by values, the other one may; a bare name of what is written finds masks."""
+    policy = "columns: {customers.email: {mask: email, lookup: exact}, crm.customers.email: redact}"
+    binding = bind(Policy.parse(policy), pair.binding.catalog)
+    found = {
+        f"SELECT id FROM customers WHERE email = '{_RAW}'": [(1,)],
+        f"SELECT id FROM public.customers c WHERE c.email = '{_RAW}'": [(1,)],
+        "SELECT id FROM crm.customers WHERE email = 'crm@x.example'": [],
+        f"UPDATE public.customers SET city = 'x' WHERE email = '{_RAW}' RETURNING id": [(1,)],
+        f"UPDATE customers SET city = 'x' WHERE email = '{_RAW}' RETURNING id": [],
+        "DELETE FROM crm.customers WHERE email = 'crm@x.example' RETURNING id": [],
+    }
+    cursor = pair.raw.cursor()
+    for sql, rows in found.items():
+        cursor.execute("BEGIN")
+        cursor.execute(rewrite_bound(sql, binding).sql)
+        assert cursor.fetchall() == rows, sql
+        cursor.execute("ROLLBACK")
+
+
 _PLANS: dict[Dialect, tuple[str, str]] = {
     "postgresql": ("EXPLAIN ", "Index Scan using by_email"),
     "mysql": ("EXPLAIN ", "'by_email'"),
