@@ -3,16 +3,19 @@
 A scan that becomes a derived table takes them inside its brackets; outside they are removed.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
+from masking.types import Dialect
 from rewriter.edits import Edit
 from rewriter.errors import Reason, StatementRefused
 from rewriter.scans import Scan, end_position
-from rewriter.statement import Statement
+from rewriter.statement import Statement, read_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ def table_clauses(statement: Statement, scan: Scan) -> TableClauses:
         StatementRefused: a clause whose extent cannot be told.
     """
     start, end, before = _inheritance(statement, scan, statement.places[scan.start])
-    lock = _lock(scan) if statement.dialect == "mysql" else ""
+    lock = inner_lock(statement, scan)
     if _TRAILING.isdisjoint(scan.node.args):
         return TableClauses(before, "", lock, (), start, end)
     spans = list(_trailing_spans(statement, scan))
@@ -134,15 +137,20 @@ def _indexed_span(statement: Statement, index: int) -> tuple[int, int]:
     raise StatementRefused(Reason.CONSTRUCT, "Write INDEXED BY directly after the table's name and alias.")
 
 
-def _lock(scan: Scan) -> str:
+def inner_lock(statement: Statement, scan: Scan) -> str:
     """The locking clause that must also stand inside, where a derived table would lose it (MySQL, MariaDB)."""
+    if statement.dialect != "mysql":
+        return ""
     query = scan.node.find_ancestor(exp.Select)
     locks = query.args.get("locks") if query is not None else None
     for lock in locks or ():
         targets = {table.name.lower() for table in lock.expressions}
         if targets and scan.word not in targets:
             continue
-        strength = "FOR UPDATE" if lock.args.get("update") else "LOCK IN SHARE MODE"
+        # MySQL has SKIP LOCKED after `FOR SHARE` alone, which MariaDB does not know.
+        is_for_share = ("for", "share") in pairwise(statement.words)
+        shared = "FOR SHARE" if is_for_share else "LOCK IN SHARE MODE"
+        strength = "FOR UPDATE" if lock.args.get("update") else shared
         match lock.args.get("wait"):
             case None:
                 return f" {strength}"
@@ -153,6 +161,35 @@ def _lock(scan: Scan) -> str:
             case _:
                 raise StatementRefused(Reason.CONSTRUCT, "Use FOR UPDATE without WAIT n, or with NOWAIT.")
     return ""
+
+
+_OWN_LOCK = re.compile(
+    r"\s(?:for\s+update|(?:lock\s+in|for)\s+share(?:\s+mode)?)(?:\s+nowait|\s+skip\s+locked)?\s*\Z", re.IGNORECASE
+)
+
+
+def locked_definition(definition: str, lock: str, dialect: Dialect) -> str:
+    """A view's definition as MySQL and MariaDB read it under the `lock` of the statement around it.
+
+    A lock that it has of its own counts for nothing there. The statement's holds for the tables of its outermost
+    SELECT, and for no row where the view is materialized first.
+    """
+    if dialect != "mysql":
+        return definition
+    plain = _OWN_LOCK.sub("", definition)
+    return plain + lock if lock and _is_merged(read_statement(plain, dialect)) else plain
+
+
+def _is_merged(statement: Statement) -> bool:
+    """Whether the engine reads the tables of a view's definition as if they stood in the statement around it."""
+    select = statement.tree
+    if not isinstance(select, exp.Select) or any(select.args.get(clause) for clause in _MATERIALIZING):
+        return False
+    parts = (node for item in select.expressions for node in item.walk(prune=lambda node: isinstance(node, exp.Query)))
+    return not any(isinstance(node, exp.AggFunc | exp.Window) for node in parts)
+
+
+_MATERIALIZING = ("group", "having", "distinct", "limit", "offset")
 
 
 def table_statement_start(statement: Statement, scan: Scan) -> int | None:

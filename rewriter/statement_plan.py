@@ -3,20 +3,22 @@
 The plan says what changes; it changes nothing, and whether that is enough is for `rewriter.verify` to say.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from masking import ColumnName
 from rewriter.binding import Binding, qualified
 from rewriter.calls import check_calls
-from rewriter.clauses import table_clauses
+from rewriter.clauses import inner_lock, locked_definition
+from rewriter.column_arguments import check_column_arguments
 from rewriter.conversions import check_conversions
 from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
 from rewriter.full_text import check_search
 from rewriter.kinds import StatementKind
 from rewriter.lookups import lookups
+from rewriter.masked_tables import masked_words
 from rewriter.mentions import Mentions, mentions
 from rewriter.output_names import output_name_edits
 from rewriter.placeholders import without_comments
@@ -24,7 +26,7 @@ from rewriter.projection import needed
 from rewriter.replacements import MaskedView, Replacement, Work, read_edits, replacement
 from rewriter.reserved import is_keyword
 from rewriter.scans import Scan, scans
-from rewriter.schema import Relation, RelationKind
+from rewriter.schema import RelationKind
 from rewriter.settings import setting_edits
 from rewriter.shadowing import shadowing_edits
 from rewriter.statement import Statement, read_statement
@@ -106,10 +108,8 @@ def _plan(work: Work) -> StatementPlan:
     names = _mentioned(work, found)
     # What stands around a view's text may use more columns than the text does.
     is_strange = work.is_definition or has_strangers(statement, found, watched)
-    replacements = tuple(
-        replacement(work, s, names, view=masked_view(s.relation, binding, work.revealed), is_strange=is_strange)
-        for s in watched
-    )
+    replacements = tuple(replacement(work, s, names, view=masked_view(work, s), is_strange=is_strange) for s in watched)
+    check_column_arguments(statement, _hidden_words(replacements, touched, binding, revealed=work.revealed))
     changed = [each for each in replacements if each.is_replaced]
     settled = {*sensitive, *(each.scan for each in changed), *(s for s in found if s.start in in_place)}
     edits.update(read_edits(work, changed, found, names=names))
@@ -121,10 +121,25 @@ def _plan(work: Work) -> StatementPlan:
     return StatementPlan(found, replacements, frozenset(edits), names, is_strange, touched, plan)
 
 
+def _hidden_words(
+    replacements: Iterable[Replacement],
+    touched: Iterable[Scan],
+    binding: Binding,
+    *,
+    revealed: frozenset[ColumnName],
+) -> dict[Scan, frozenset[str]]:
+    """What masked columns are called, by scan; of a view, what they are called in its tables."""
+    hidden = {each.scan: frozenset(name.column.lower() for name in each.masked) for each in replacements}
+    for scan in (*hidden, *touched):
+        protected = binding.masked(scan.relation.key)
+        if protected is not None:
+            hidden[scan] = hidden.get(scan, frozenset()) | masked_words(protected, revealed)
+    return hidden
+
+
 def _is_watched(scan: Scan, work: Work) -> bool:
     """Whether a scan of nothing sensitive may come to read something that is, by a change of the schema."""
-    is_view = is_expanded(scan.relation) and not table_clauses(work.statement, scan).lock
-    return scan.relation.key in work.binding.listed or is_view
+    return scan.relation.key in work.binding.listed or is_expanded(scan.relation)
 
 
 def _mentioned(work: Work, found: tuple[Scan, ...]) -> Mentions:
@@ -134,7 +149,7 @@ def _mentioned(work: Work, found: tuple[Scan, ...]) -> Mentions:
     """
     names = said = mentions(work.statement, found)
     for scan in found:
-        view = masked_view(scan.relation, work.binding, work.revealed)
+        view = masked_view(work, scan)
         names = names if view is None else names.with_inner(view.names)
         protected = work.binding.masked(scan.relation.key)
         columns = needed(scan, protected, said) if protected is not None and protected.is_generating else None
@@ -160,20 +175,24 @@ def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
             )
 
 
-def masked_view(relation: Relation, binding: Binding, revealed: frozenset[ColumnName]) -> MaskedView | None:
-    """The definition of a view, masked; None for a relation that is none, or whose own rows are masked.
+def masked_view(work: Work, scan: Scan) -> MaskedView | None:
+    """The definition of a view, masked and locked as `scan` is; None for what is none, or whose own rows are masked.
 
     That of a view which reads nothing sensitive is worked out as well: what it calls may.
     """
+    relation, binding, revealed = scan.relation, work.binding, work.revealed
     is_closed = relation.kind is RelationKind.MATERIALIZED_VIEW and relation.key in binding.protected
     is_view = relation.kind in (RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW)
     if is_closed or not (is_view or reaches_protected(relation, binding)):
         return None
-    key = ("view", relation.key, revealed)
+    lock = inner_lock(work.statement, scan)
+    key = ("view", relation.key, revealed, lock)
     known = binding.memo.get(key)
     if known is None:
         inner = within(relation, binding)
         text = definition(relation, binding, is_sensitive=reaches_protected(relation, binding))
+        # Without its comments: one to the end of the line would swallow what comes after.
+        text = locked_definition(without_comments(text, binding.dialect), lock, binding.dialect)
         known = binding.memo[key] = _definition_masked(text, inner, revealed)
     assert isinstance(known, MaskedView)
     return known
@@ -181,8 +200,7 @@ def masked_view(relation: Relation, binding: Binding, revealed: frozenset[Column
 
 def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnName]) -> MaskedView:
     """A view's SELECT masked, every table in it named in full: no name of the statement around it captures one."""
-    # Without its comments: one to the end of the line would swallow the bracket that comes after.
-    statement = read_statement(without_comments(sql, binding.dialect), binding.dialect)
+    statement = read_statement(sql, binding.dialect)
     plan = _plan(Work(statement, binding, revealed, is_definition=True))
     replaced = {each.scan.start for each in plan.replacements if each.is_replaced}
     named = {_full_name(scan, binding) for scan in plan.found if scan.start not in replaced and not scan.is_qualified}
