@@ -112,7 +112,8 @@ def contains(text: str, character: str) -> str:
 
 
 def after_last(text: str, character: str) -> str:
-    return _call("split_part", text, f"'{character}'", "-1")
+    # Parts are counted from the end only by PostgreSQL 14 and later.
+    return _call("reverse", _call("split_part", _call("reverse", text), f"'{character}'", "1"))
 
 
 def finished(value: str, column: str, type_: ColumnType, *, longest: int | None = None) -> str:
@@ -169,8 +170,9 @@ def rounded_down(column: str, type_: ColumnType, size: Decimal) -> str:
     lower = operated(above, "-", step)
     result = f"CASE WHEN {operated(remainder, '<', '0')} THEN {lower} ELSE {multiple} END"
     if type_.kind is Kind.DECIMAL and least is None:
-        infinite = operated(_call("abs", column), "=", cast("'Infinity'", "numeric"))
-        return f"CASE WHEN {infinite} THEN {column} ELSE {result} END"
+        # Infinity, which PostgreSQL 13 cannot even spell, is no number where it is taken from itself.
+        endless = operated(operated(column, "-", column), "=", cast("'NaN'", "numeric"))
+        return f"CASE WHEN {endless} THEN {column} ELSE {result} END"
     return cast(result, type_.sql)
 
 

@@ -29,7 +29,7 @@ WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid < 16384 AND (
                       'tsm_handler'::regtype)
   OR d.description LIKE 'implementation of % operator'
   OR EXISTS (SELECT FROM pg_type t WHERE p.oid IN (
-       t.typinput, t.typoutput, t.typreceive, t.typsend, t.typmodin, t.typmodout, t.typanalyze, t.typsubscript))
+       t.typinput, t.typoutput, t.typreceive, t.typsend, t.typmodin, t.typmodout, t.typanalyze))
   OR EXISTS (SELECT FROM pg_aggregate a WHERE p.oid IN (
        a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn,
        a.aggmfinalfn))
