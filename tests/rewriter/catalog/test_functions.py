@@ -14,6 +14,7 @@ from rewriter.functions import postgresql as postgresql_lists
 from rewriter.functions import sqlite as sqlite_lists
 from tests.rewriter.catalog.connecting import mysql, postgresql
 
+_OLDEST_POSTGRESQL = 14
 _NEWEST_POSTGRESQL = 16
 """The newest major version that the lists were compared with, function by function."""
 
@@ -92,6 +93,8 @@ def _unexplained(names: set[str], refused: tuple[str, ...]) -> list[str]:
 def postgresql_functions(postgres_database: str) -> Iterator[tuple[set[str], set[str]]]:
     """PostgreSQL's own functions, and which of them are machinery."""
     with postgresql(postgres_database) as connection:
+        if connection.info.server_version // 10000 < _OLDEST_POSTGRESQL:
+            pytest.skip(f"the lists hold functions that PostgreSQL has from {_OLDEST_POSTGRESQL} on")
         if connection.info.server_version // 10000 > _NEWEST_POSTGRESQL:
             pytest.skip(f"the lists were last compared with PostgreSQL {_NEWEST_POSTGRESQL}")
         query = "SELECT DISTINCT lower(proname) FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
