@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, Protocol, TypeVar
 
 from masking import SessionSecret
@@ -98,3 +99,8 @@ def formatted(parameters: Iterable[Any]) -> Iterator[Any]:
 def is_guarded(connection: Any, gate: Gate) -> bool:
     """Whether `connection` is guarded for `gate` already."""
     return gate in (getattr(type(connection), "gate", None), getattr(connection, "__dict__", {}).get("unmask_gate"))
+
+
+def own_name(name: str | None) -> str | None:
+    """What a named cursor is called on the server: nobody else can fetch from it by the name that was asked for."""
+    return f"unmask_{token_hex(8)}_{name}" if name else name

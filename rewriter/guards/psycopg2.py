@@ -11,7 +11,7 @@ from psycopg2.sql import Composable
 from masking import SessionSecret
 from rewriter.errors import RewriteError
 from rewriter.guards import postgres_errors
-from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded
+from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded, own_name
 from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
 
@@ -80,7 +80,7 @@ class GuardedConnection(extensions.connection):  # type: ignore[misc] # as above
         if not isinstance(factory, type):
             raise TypeError("cursor() takes a subclass of psycopg2's cursor on a guarded connection")
         guarded = self.gate.derived(GuardedCursor, factory)
-        return super().cursor(kwargs.pop("name", name), guarded, *rest, **kwargs)
+        return super().cursor(own_name(kwargs.pop("name", name)), guarded, *rest, **kwargs)
 
     def lobject(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
         self.gate.allow_raw("large objects")

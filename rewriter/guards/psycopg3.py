@@ -9,7 +9,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from masking import SessionSecret
-from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded
+from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded, own_name
 from rewriter.guards.psycopg_parts import (
     CursorFactories,
     guard_driver_connection,
@@ -66,6 +66,9 @@ class GuardedConnection(psycopg.Connection[Any], CursorFactories):
     """A connection whose every way to data leads through a guarded cursor."""
 
     unmask_cursors = GuardedCursor
+
+    def cursor(self, name: str = "", **options: Any) -> Any:  # noqa: D102
+        return super().cursor(own_name(name) or "", **options)
 
     def commit(self) -> None:  # noqa: D102
         super().commit()

@@ -12,7 +12,7 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
 from masking import SessionSecret
 from rewriter.guards.adapters import AdapterConnection, AdapterCursor, Call, driver_connection
-from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded
+from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded, own_name
 from rewriter.guards.psycopg_parts import (
     CursorFactories,
     guard_driver_connection,
@@ -105,6 +105,9 @@ class GuardedConnection(psycopg.AsyncConnection[Any], CursorFactories):
     """A connection whose every way to data leads through a guarded cursor."""
 
     unmask_cursors = GuardedCursor
+
+    def cursor(self, name: str = "", **options: Any) -> Any:  # noqa: D102
+        return super().cursor(own_name(name) or "", **options)
 
     async def commit(self) -> None:  # noqa: D102
         await super().commit()

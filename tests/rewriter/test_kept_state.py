@@ -1,5 +1,9 @@
 """What is revealed goes to its reader alone: not into what a session or a database keeps beyond the statement."""
 
+from typing import Any
+
+import psycopg
+import psycopg2
 import pytest
 from sqlalchemy import text
 
@@ -42,6 +46,25 @@ def test_no_lock_tells_a_revealed_value(shop: Shop, call: str) -> None:
             one.execute(text(f"SELECT {number} FROM customers WHERE id = 1")).all()
         assert other.execute(text(f"SELECT pg_try_advisory_lock({_HEAD})")).scalar()
     assert not shop.ledger.reveals
+
+
+@pytest.mark.parametrize("shop", ["psycopg", "psycopg2"], indirect=True)
+def test_nobody_fetches_from_anothers_cursor(shop: Shop) -> None:
+    """PostgreSQL keeps one that is held after its transaction; whoever knows its name could go on with it."""
+    shop.ledger.grant(ANA, SSN)
+    with shop.engine.connect() as connection:
+        raw: Any = connection.connection.driver_connection
+        with acting_as(ANA):
+            held = raw.cursor(name="held", withhold=True)
+            held.execute("SELECT ssn FROM customers ORDER BY id")
+            assert held.fetchone() == (RAW[2],)
+            raw.commit()
+        other = raw.cursor(name="held")
+        with pytest.raises((psycopg.Error, psycopg2.Error)):
+            other.scroll(0, mode="absolute")
+        raw.rollback()
+        for cursor in (held, other):
+            cursor.close()
 
 
 def test_values_that_nothing_keeps_are_revealed(shop: Shop) -> None:
