@@ -61,6 +61,14 @@ class Archive:
         faults += chains.unfounded(entries, environment=self.environment)
         return tuple(sorted(faults, key=lambda fault: fault.line))
 
+    def knows_ends(self) -> bool:
+        """Whether the second place knows how far anybody in the environment has come.
+
+        Raises:
+            GrantError, OSError: it could not tell.
+        """
+        return next(self._known(), None) is not None
+
     def _known(self) -> Iterator[Head]:
         return iter(()) if self.checkpoints is None else self.checkpoints.heads(self.environment)
 

@@ -118,12 +118,15 @@ class Seal(Protocol):
         ...
 
 
+_KEYLESS = "none"
+
+
 class KeyedHash:
     """An application's seal: HMAC-SHA-256. Without a key it only shows accidents, and says so (`hmac:none:…`)."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self.id = hashlib.sha256(b"unmask audit key\0" + key).hexdigest()[:16] if key else "none"
+        self.id = hashlib.sha256(b"unmask audit key\0" + key).hexdigest()[:16] if key else _KEYLESS
 
     def of(self, content: bytes) -> str:
         """The seal over `content`."""
@@ -175,7 +178,8 @@ class Seals:
 
     def _applications_problem(self, content: bytes, seal: str) -> str:
         if seal.removeprefix("hmac:").rpartition(":")[0] != self.seal.id:
-            return "is sealed with another audit key than the one given"
+            key = "an audit key, and none was" if self.seal.id == _KEYLESS else "another audit key than the one"
+            return f"is sealed with {key} given"
         return "" if hmac.compare_digest(self.seal.of(content).encode(), seal.encode()) else "was altered"
 
 

@@ -87,6 +87,7 @@ _FIELDS: tuple[tuple[str, Callable[[Line], str]], ...] = (
     ("database", lambda line: line.record.database or ""),
     ("client", lambda line: line.record.client or ""),
     ("id", lambda line: line.record.id),
+    ("break_glass", lambda line: "yes" if _is_break_glass(line.record) else ""),
 )
 
 
@@ -130,6 +131,10 @@ def _approvers(record: AuditRecord) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for use in record.grants or () for name in use.approvers))
 
 
+def _is_break_glass(record: AuditRecord) -> bool:
+    return bool(record.break_glass) or any(use.break_glass for use in record.grants or ())
+
+
 def _reasons(record: AuditRecord) -> tuple[str, ...]:
     uses = tuple(dict.fromkeys(use.reason for use in record.grants or () if use.reason))
     return uses or ((record.reason,) if record.reason else ())
@@ -137,6 +142,8 @@ def _reasons(record: AuditRecord) -> tuple[str, ...]:
 
 def _because(record: AuditRecord) -> Iterator[str]:
     yield from _reasons(record)
+    if _is_break_glass(record):
+        yield "break-glass"
     if approvers := _approvers(record):
         yield f"approved by {', '.join(approvers)}"
     for shape in dict.fromkeys([record.where, *(use.where for use in record.grants or ())]):

@@ -126,7 +126,7 @@ def verify(
         others = [stack.enter_context(closing(kept_at(place))) for place in against or ()]
         faults = archive.verify(against=others)
         count = sum(1 for _ in records_of(archive.kept, settings.environment))
-        has_end = archive.checkpoints is not None or bool(others)
+        has_end = bool(others) or archive.knows_ends()
     if settings.as_json:
         found = [{"line": one.line, "record": one.record or None, "problem": one.problem} for one in faults]
         print_json({"is_intact": not faults, "environment": settings.environment, "records": count, "faults": found})
@@ -149,7 +149,9 @@ def _print_limits(*, has_end: bool) -> None:
         text = f"note: {AUDIT_KEY} is not set, so records of applications are only held against accidents"
         error_console().print(text, soft_wrap=True)
     if not has_end:
-        text = f"note: {AUDIT_CHECKPOINTS} is not set, so records that were cut off at the end are not missed"
+        place = os.environ.get(AUDIT_CHECKPOINTS)
+        state = "holds nothing of this environment" if place else "is not set"
+        text = f"note: {AUDIT_CHECKPOINTS} {state}, so records that were cut off at the end are not missed"
         error_console().print(text, soft_wrap=True)
 
 

@@ -68,7 +68,10 @@ def _warnings(policy: Policy, environment: str) -> tuple[str, ...]:
             found.append(f"{rule.scope} needs {rule.required} of {approvers}, and {len(people)} of them have a key")
         unheard = [name for name in people if not policy.people[name].notify]
         if is_here and rule.break_glass and unheard:
-            found.append(f"{rule.scope} has break-glass, and {', '.join(unheard)} would not be notified of it")
+            found.append(
+                f"{rule.scope} has break-glass, and {', '.join(unheard)} would not be notified of it: "
+                "give them addresses under `notify:`"
+            )
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from grants.cli.exits import CommandError, ExitCode
@@ -25,6 +25,7 @@ _DIALECTS: dict[str, Dialect] = {
     "duckdb": "duckdb",
 }
 _EXTRAS = {"psycopg": "postgresql", "psycopg2": "postgresql", "pymysql": "mysql", "duckdb": "duckdb"}
+_SUPPORTED = ("postgresql+psycopg", "mysql+pymysql", "sqlite", "duckdb")
 
 
 def _url(settings: Settings) -> URL:
@@ -57,6 +58,7 @@ def opened(settings: Settings, *, is_read_only: bool = False) -> Iterator[Engine
 
     Raises:
         CommandError: the URL is missing or wrong, or leads to nothing that could be opened.
+        DBAPIError: what was done with it failed, in the driver's words.
     """
     url = _url(settings)
     try:
@@ -66,13 +68,17 @@ def opened(settings: Settings, *, is_read_only: bool = False) -> Iterator[Engine
         raise CommandError(ExitCode.USAGE, f"no driver is known for {url.drivername}: is the URL right?") from exc
     except ModuleNotFoundError as exc:
         extra = _EXTRAS.get(url.get_driver_name())
-        advice = f": pip install 'unmask[{extra}]'" if extra else ""
+        known = f"; the supported ones are {', '.join(_SUPPORTED)}"
+        advice = f": pip install 'unmask[{extra}]'" if extra else known
         raise CommandError(ExitCode.UNREACHABLE, f"the driver {exc.name} is not installed{advice}") from exc
     statement = _READ_ONLY.get(dialect_of(engine)) if is_read_only else None
     if statement is not None:
         event.listen(engine, "connect", lambda connection, _record: _told(connection, statement))
+    base = engine.dialect.loaded_dbapi.Error
     try:
         yield engine
+    except base as error:  # of a raw cursor, which SQLAlchemy leaves as it is: no such table, no database in the file
+        raise DBAPIError.instance(None, None, error, base, dialect=engine.dialect) from error
     finally:
         engine.dispose()
 

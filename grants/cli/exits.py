@@ -33,7 +33,7 @@ MEANINGS = {
     ExitCode.REFUSED: "refused: the policy, the request's state or your key does not allow it",
     ExitCode.USAGE: "the command line is wrong",
     ExitCode.POLICY: "the policy is missing or invalid, or does not fit the database",
-    ExitCode.UNREACHABLE: "Redis or the database does not answer or cannot do it, or a step could not be recorded",
+    ExitCode.UNREACHABLE: "Redis, the database or a file cannot be reached or used, or a step could not be recorded",
     ExitCode.PROBLEMS: "`check` or `audit verify` found problems, or `prove` a leak or a difference",
     ExitCode.UNKNOWN: "no request has that id, or several begin with it",
 }
@@ -76,6 +76,8 @@ def code_of(error: Exception) -> ExitCode | None:
             return ExitCode.POLICY
         case GrantError():
             return ExitCode.REFUSED
+        case OSError() if not isinstance(error, BrokenPipeError):  # which typer ends without a word
+            return ExitCode.UNREACHABLE
     if _is_database_error(error):
         return ExitCode.UNREACHABLE
     return ExitCode.REFUSED if _is_from("rewriter", "RewriteError", error) else None
@@ -112,4 +114,7 @@ def _message(error: Exception) -> str:
         cause = getattr(error, "orig", None) or error
         lines = str(cause).strip().splitlines()
         return f"the database could not do it: {lines[0] if lines else type(cause).__name__}"
+    if isinstance(error, OSError):
+        problem = f"cannot be read or written ({error.strerror or type(error).__name__})"
+        return f"{error.filename or 'a file'} {problem}: check its path and permissions"
     return str(error)

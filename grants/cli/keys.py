@@ -67,7 +67,7 @@ def _write(key: SigningKey, path: Path, *, passphrase: str) -> None:
 
 
 def _exists(path: Path) -> CommandError:
-    advice = "`unmask keygen --show` prints its public part; --key names another file"
+    advice = "with --show its line for the policy is printed; --key names another file"
     return CommandError(ExitCode.REFUSED, f"{path} exists already and stays as it is: {advice}")
 
 

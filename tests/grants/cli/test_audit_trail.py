@@ -147,6 +147,23 @@ def test_a_checkpoint_by_hand(told: Shell) -> None:
     assert told.json("audit", "checkpoint") == {"environment": "prod", "writers": 3}
 
 
+def test_places_that_hold_nothing(told: Shell, tmp_path: Path) -> None:
+    """A misspelt trail is an error; a second place that knows nothing is said, since a cut end is then not missed."""
+    missing = str(tmp_path / "missing.jsonl")
+    for words in (("audit",), ("audit", "verify")):
+        assert "missing.jsonl cannot be read" in told.fails(4, *words, "--trail", missing)
+    told.variables["UNMASK_AUDIT_CHECKPOINTS"] = str(tmp_path / "missing-heads")
+    assert "holds nothing of this environment" in told.run("audit", "verify").stderr
+
+
+def test_the_key_that_was_not_given(told: Shell) -> None:
+    """Without the applications' key, that is what `verify` names, not a wrong one."""
+    with closing(Grants.connect(told.variables["UNMASK_REDIS_URL"], key=told.variables["UNMASK_AUDIT_KEY"])) as grants:
+        grants.recorder.reveal(reveal())
+    told.variables["UNMASK_AUDIT_KEY"] = ""
+    assert "sealed with an audit key, and none was given" in told.run("audit", "verify").stdout
+
+
 def until() -> str:
     """This instant."""
     return datetime.now(UTC).isoformat()

@@ -63,6 +63,26 @@ def test_explain_of_what_is_refused(shell: Shell, sqlite_shop: str) -> None:
     assert "statement refused" in shell.fails(1, "explain", "SELEC 1")
 
 
+def test_what_the_database_lacks_is_told_in_its_words(shell: Shell, shop: str, tmp_path: Path) -> None:
+    """A table that is not there ends `explain` and a request for the statement with a message, not a traceback."""
+    query = tmp_path / "query.sql"
+    query.write_text("SELECT 1 FROM nowhere_at_all", encoding="utf-8")
+    for words in (
+        ("explain", query.read_text()),
+        ("request", "--query", str(query), "--for", "5m", "--reason", "OPS-7"),
+    ):
+        told = shell.fails(4, *words)
+        assert told.startswith("error: the database could not do it: ")
+        assert "nowhere_at_all" in told
+
+
+def test_a_file_that_is_no_database(shell: Shell, tmp_path: Path) -> None:
+    """A database's URL that leads to another kind of file is an expected error."""
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to be looked at" * 50, encoding="utf-8")
+    told = shell.fails(4, "check", "--database", f"sqlite:///{tmp_path / 'notes.txt'}")
+    assert "file is not a database" in told
+
+
 def test_check_of_a_policy_that_fits(shell: Shell, shop: str) -> None:
     """A policy that fits its database is counted."""
     assert shell.json("check") == {
