@@ -164,6 +164,19 @@ def test_the_key_that_was_not_given(told: Shell) -> None:
     assert "sealed with an audit key, and none was given" in told.run("audit", "verify").stdout
 
 
+def test_break_glass_is_told(shell: Shell) -> None:
+    """An auditor sees in the table and in CSV which access its holder gave themselves."""
+    policy = Path(shell.variables["UNMASK_POLICY"])
+    rule = '  - {scope: "tag:contact", approvers: ["group:privacy"], max_duration: 4h'
+    written = policy.read_text(encoding="utf-8")
+    assert rule in written
+    own = ', break_glass: {principals: ["ana@shop.example"]}'
+    policy.write_text(written.replace(rule, rule + own), encoding="utf-8")
+    shell.ok("request", "customers.email", "--for", "5m", "--reason", "OPS-7", "--break-glass")
+    assert "OPS-7; break-glass; for 5m" in shell.ok("audit")
+    assert [row["break_glass"] for row in csv.DictReader(io.StringIO(shell.ok("audit", "--format", "csv")))] == ["yes"]
+
+
 def until() -> str:
     """This instant."""
     return datetime.now(UTC).isoformat()
