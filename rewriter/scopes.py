@@ -48,9 +48,14 @@ class Scopes:
         self._expressions = Expressions(statement, resolver)
         self._scans = {id(scan.node): scan for scan in found}
         self._writes = {id(write.node): write for write in written}
+        self._targets = {id(scan.node) for write in written for scan in write.targets}
         self._called = Counter(
             node.alias_or_name.lower() for node in statement.nodes(exp.Table, exp.Subquery, exp.Lateral, exp.Unnest)
         )
+
+    def is_target(self, item: Item) -> bool:
+        """Whether the item is what some write of the statement writes to."""
+        return item.scan is not None and id(item.scan.node) in self._targets
 
     def owner(self, column: exp.Column) -> Item | None:
         """The item that `column` belongs to; None where nothing in reach has it, which the engine will refuse.

@@ -76,3 +76,5 @@ INSERT INTO customers (id, email) OVERRIDING SYSTEM VALUE VALUES (70, 'x@x.examp
 MERGE INTO customers AS c USING (VALUES (1, 'm1@x.example'), (80, 'm2@x.example')) AS s(id, email) ON c.id = s.id WHEN MATCHED THEN UPDATE SET email = s.email WHEN NOT MATCHED THEN INSERT (id, email) VALUES (s.id, s.email);
 -- title: locked rows
 WITH q AS (SELECT id, email FROM customers WHERE email LIKE 'a%' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) UPDATE customers SET city = q.email FROM q WHERE customers.id = q.id RETURNING customers.*;
+-- title: two data-modifying expressions over one table
+WITH a AS (UPDATE customers SET name = email WHERE email LIKE 'a%' AND id < 3 RETURNING id, email), b AS (DELETE FROM customers2 WHERE email LIKE 'b%' RETURNING id, email), c AS (UPDATE customers SET city = email WHERE id > 4 AND email IS NOT NULL RETURNING id, email) SELECT 'a' AS t, * FROM a UNION ALL SELECT 'b', * FROM b UNION ALL SELECT 'c', * FROM c ORDER BY 1, 2;
