@@ -117,16 +117,17 @@ class Targets:
         item = self._scopes.owner(column)
         if item is None:
             raise unclear(column)
-        protected = self._binding.protected.get(item.scan.relation.key) if self._scopes.is_target(item) else None
-        if item.scan is None or protected is None or column.name.lower() not in protected.masked_words:
+        target = item.scan if self._scopes.is_target(item) else None
+        protected = self._binding.protected.get(target.relation.key) if target is not None else None
+        if target is None or protected is None or column.name.lower() not in protected.masked_words:
             self._qualify(column, item)
             return
-        if id(item.scan.node) not in self._protected:
+        if id(target.node) not in self._protected:
             return  # another write's target, which masks it
         bound = next(c for c in protected.columns if c.word == column.name.lower())
         first = column.args.get("catalog") or column.args.get("db") or column.args.get("table") or column.this
         place = self._place(column, position(first), end_position(column.this))
-        text = self._masked(bound, item.scan, place, revealed=revealed)
+        text = self._masked(bound, target, place, revealed=revealed)
         if text is not None:
             self._reads.edits.add(Edit(place.start, place.end, self._named(text, place)))
 
