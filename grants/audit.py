@@ -87,6 +87,7 @@ class Entry(Record):
     grants: tuple[GrantUse, ...] | None = None
     client: str | None = None
     database: str | None = None
+    database_role: str | None = None
     fingerprint: str | None = None
     statement: str | None = None
     policy_version: str | None = None

@@ -46,7 +46,7 @@ def approvers_of(docket: Docket, policy: Policy) -> tuple[Principal, ...]:
     """Everybody with a key who may approve the request as long as it has waited, but for its author."""
     request = docket.request
     try:
-        matching = rules.rules_for(rules.covered(request, policy), request.environment, policy=policy)
+        matching = rules.rules_of(request, policy)
     except GrantError:
         return ()  # the policy does not allow it any more: nobody can
     return tuple(name for name in _able(matching, docket, policy) if name != request.principal)

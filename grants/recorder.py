@@ -38,6 +38,7 @@ class Recorder:
             client=reveal.client,
             database=reveal.database,
             tables=reveal.tables,
+            database_role=reveal.database_role,
             columns=tuple(str(column) for column in reveal.columns),
             grants=tuple(map(_use, reveal.permits)),
             fingerprint=reveal.fingerprint,

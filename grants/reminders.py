@@ -59,7 +59,7 @@ def _further(docket: Docket, policy: Policy) -> tuple[Principal, ...]:
     """The people who may approve only because the request has waited."""
     request = docket.request
     try:
-        matching = rules.rules_for(rules.covered(request, policy), request.environment, policy=policy)
+        matching = rules.rules_of(request, policy)
     except GrantError:
         return ()
     first = {name for name in policy.people for rule in matching if rules.is_approver(name, rule, policy=policy)}

@@ -99,17 +99,55 @@ def covered(request: Request, policy: Policy) -> frozenset[ColumnName]:
     return columns
 
 
-def rules_for(columns: Iterable[ColumnName], environment: str, *, policy: Policy) -> tuple[ApprovalRule, ...]:
-    """The approval rules that these columns come under, each once.
+def rules_of(request: Request, policy: Policy) -> tuple[ApprovalRule, ...]:
+    """The approval rules that a request comes under, each once.
 
     Raises:
-        RuleError: a column that no rule matches in this environment.
+        RuleError: no rule matches something that it asks for, or it asks for nothing that the policy knows.
+    """
+    return rules_for(covered(request, policy), request.environment, scopes=request.scopes, policy=policy)
+
+
+def database_role(request: Request, policy: Policy) -> str | None:
+    """The role of the database that a grant of `request` carries: of several, the one whose name comes first.
+
+    Fail closed: a role of the database cannot be narrowed to a statement, to rows or to a number of uses.
+    """
+    if request.statement is not None or request.where is not None or request.uses is not None:
+        return None
+    return min((policy.database_roles[role] for role in _roles(request.scopes, policy)), default=None)
+
+
+def _roles(scopes: Iterable[str], policy: Policy) -> tuple[str, ...]:
+    """The roles among `scopes` that stand for a role of the database."""
+    named = dict.fromkeys(scope.removeprefix("role:") for scope in scopes if scope.startswith("role:"))
+    return tuple(role for role in named if role in policy.database_roles)
+
+
+def rules_for(
+    columns: Iterable[ColumnName], environment: str, *, scopes: Iterable[str], policy: Policy
+) -> tuple[ApprovalRule, ...]:
+    """The approval rules that these columns come under, and those of the roles that `scopes` name, each once.
+
+    A role that gives a role of the database gives more than its columns: a rule must name it.
+
+    Raises:
+        RuleError: a column, or such a role, that no rule matches in this environment.
     """
     rules: list[ApprovalRule] = []
     for column in sorted(columns):
         rule = policy.rule_for(column, environment)
         if rule is None:
             raise RuleError(f"{column} cannot be granted in {environment}: no rule under `approval:` matches it there")
+        if rule not in rules:
+            rules.append(rule)
+    for role in _roles(scopes, policy):
+        rule = policy.rule_for_role(role, environment)
+        if rule is None:
+            raise RuleError(
+                f"role:{role} takes a database role and cannot be granted in {environment}:"
+                f" no rule under `approval:` has the scope role:{role} there"
+            )
         if rule not in rules:
             rules.append(rule)
     return tuple(rules)
@@ -221,7 +259,7 @@ def missing(request: Request, approvals: Iterable[Approval], *, policy: Policy) 
     Raises:
         RuleError: the policy does not allow the request at all.
     """
-    matching = rules_for(covered(request, policy), request.environment, policy=policy)
+    matching = rules_of(request, policy)
     check_terms(request, matching, policy=policy)
     return _missing(request, matching, _counted(request, approvals), policy=policy)
 
@@ -250,7 +288,7 @@ def enough(request: Request, approvals: Iterable[Approval], *, policy: Policy) -
     Raises:
         RuleError: the policy does not allow the request at all.
     """
-    matching = rules_for(covered(request, policy), request.environment, policy=policy)
+    matching = rules_of(request, policy)
     check_terms(request, matching, policy=policy)
     needed: list[Approval] = []
     for approval in _counted(request, approvals):

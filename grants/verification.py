@@ -130,6 +130,7 @@ def _judged(case: Case, place: Place, *, principal: Principal) -> Verdict:
         where=rules.row_condition(request, place.policy),
         uses=request.uses,
         digest=case.request.digest,
+        database_role=rules.database_role(request, place.policy),
         expires_at=lease.expires_at,
         reason=request.reason,
         break_glass=request.break_glass,

@@ -103,7 +103,7 @@ def request(ask: Ask, setting: Setting, *, by: Principal, nonce: str) -> Request
     columns = rules.meant_by(ask.scopes, policy)
     if not columns:
         raise RuleError("nothing was asked for: name a column, `tag:…` or `role:…` of the policy")
-    matching = rules.rules_for(columns, setting.environment, policy=policy)
+    matching = rules.rules_for(columns, setting.environment, scopes=ask.scopes, policy=policy)
     made = _made(
         {
             "nonce": nonce,
@@ -253,8 +253,7 @@ def _check_decider(case: Case, setting: Setting, *, by: Principal, event: str) -
 
 
 def _check_approver(asked: Request, setting: Setting, *, by: Principal) -> None:
-    columns = rules.covered(asked, setting.policy)
-    matching = rules.rules_for(columns, asked.environment, policy=setting.policy)
+    matching = rules.rules_of(asked, setting.policy)
     waited = setting.now - asked.requested_at
     if not any(rules.is_approver(by, rule, policy=setting.policy, waited=waited) for rule in matching):
         able = sorted({approver for rule in matching for approver in rule.approvers})

@@ -21,7 +21,8 @@ class Permit:
     `statement`: only that statement, else any; `exact`: only with the values that this is made of, else with any
     (`rewriter.exactness`). `where`: only those rows, else all. `uses`: how many statements it was
     granted for, else without limit. `expires_at`: the exclusive end, aware UTC; None for a standing rule. `digest`:
-    what tells the signed request that it rests on from any other. `break_glass`: its holder granted it to themselves.
+    what tells the signed request that it rests on from any other. `database_role`: statements run under this role of
+    the database. `break_glass`: its holder granted it to themselves.
     """
 
     grant: str
@@ -32,6 +33,7 @@ class Permit:
     uses: int | None = None
     expires_at: datetime | None = None
     digest: str = ""
+    database_role: str | None = None
     break_glass: bool = False
     reason: str = ""
     approvers: tuple[Principal, ...] = ()
@@ -62,6 +64,7 @@ NOBODY = Access()
 class Reveal:
     """One statement's use of grants, reported before the statement runs.
 
+    `database_role`: the role of the database that the statement runs under, where a permit gives it one.
     `statement` is the text with every literal replaced by `?`. Nothing here holds a literal, parameter or cell.
     """
 
@@ -72,6 +75,7 @@ class Reveal:
     database: str
     tables: tuple[str, ...]
     columns: tuple[ColumnName, ...]
+    database_role: str | None = None
     permits: tuple[Permit, ...] = field(default=())
     fingerprint: Fingerprint
     statement: str

@@ -34,6 +34,17 @@ def _pattern(value: str) -> str:
     return value
 
 
+_LONGEST_NAME = 63
+"""PostgreSQL cuts names that have more bytes."""
+
+
+def _database_role(value: str) -> str:
+    is_written = value.isprintable() and 0 < len(value.encode()) <= _LONGEST_NAME
+    if not is_written or value.lower() in ("none", "default", "public"):
+        raise PydanticCustomError("database_role", "not the name of a database role")
+    return value
+
+
 _KEY_HEAD = b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"
 """Name and length of an Ed25519 key in SSH's encoding (RFC 8709, section 4); 32 bytes follow."""
 
@@ -97,6 +108,17 @@ class PersonEntry(_Entry):
     notify: tuple[Address, ...] = ()
 
 
+class RoleEntry(_Entry):
+    """One role. `database_role`: the database's own role that its holders' statements run under."""
+
+    scopes: tuple[Scope, ...]
+    database_role: Annotated[StrictStr, AfterValidator(_database_role)] | None = None
+
+
+def _long_role(value: object) -> object:
+    return {"scopes": value} if isinstance(value, list | tuple) else value
+
+
 class BreakGlassEntry(_Entry):
     """Who may grant themselves what a rule covers, for how long."""
 
@@ -139,7 +161,7 @@ class Document(_Entry):
     columns: dict[str, ColumnEntry] = {}
     tables: dict[str, TableEntry] = {}
     people: dict[PrincipalText, PersonEntry] = {}
-    roles: dict[Name, tuple[Scope, ...]] = {}
+    roles: dict[Name, Annotated[RoleEntry, BeforeValidator(_long_role)]] = {}
     approval: tuple[ApprovalEntry, ...] = ()
     standing: tuple[StandingEntry, ...] = ()
     owners: tuple[PrincipalText, ...] = ()

@@ -101,6 +101,7 @@ class StandingRule:
 class Policy:
     """Everything that the policy file says, and the questions that are asked of it.
 
+    `database_roles`: role → the database's own role that statements of its holders run under.
     `version` is a hash of the content: equal for files that differ in layout alone; hash keys enter it only hashed.
     """
 
@@ -109,6 +110,7 @@ class Policy:
     tables: Mapping[TableName, TableRule] = field(default_factory=lambda: MappingProxyType({}))
     people: Mapping[Principal, Person] = field(default_factory=lambda: MappingProxyType({}))
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    database_roles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     approval: tuple[ApprovalRule, ...] = ()
     standing: tuple[StandingRule, ...] = ()
     owners: frozenset[str] = frozenset()
@@ -208,6 +210,14 @@ class Policy:
         for rule in self.approval:
             is_here = rule.environments is None or environment in rule.environments
             if is_here and self._covers(rule.scope, column):
+                return rule
+        return None
+
+    def rule_for_role(self, role: str, environment: str) -> ApprovalRule | None:
+        """The first approval rule that names `role` itself in `environment`; None: its database role cannot be had."""
+        for rule in self.approval:
+            is_here = rule.environments is None or environment in rule.environments
+            if is_here and rule.scope == f"role:{role}":
                 return rule
         return None
 

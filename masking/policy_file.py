@@ -16,7 +16,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from masking.document import ApprovalEntry, ColumnEntry, Document, PersonEntry, StandingEntry, TableEntry
+from masking.document import ApprovalEntry, ColumnEntry, Document, PersonEntry, RoleEntry, StandingEntry, TableEntry
 from masking.errors import PolicyError, Problem
 from masking.mask_forms import MASKS, FormError, is_mask_form, mask_settings
 from masking.masks import Hash
@@ -30,6 +30,7 @@ _ENTRIES: Mapping[str, type[BaseModel]] = {
     "columns": ColumnEntry,
     "tables": TableEntry,
     "people": PersonEntry,
+    "roles": RoleEntry,
     "approval": ApprovalEntry,
     "standing": StandingEntry,
 }
@@ -187,7 +188,10 @@ def _fields(document: Document) -> dict[str, Any]:
         "columns": MappingProxyType(columns),
         "tables": MappingProxyType(tables),
         "people": MappingProxyType(people),
-        "roles": MappingProxyType(dict(document.roles)),
+        "roles": MappingProxyType({name: entry.scopes for name, entry in document.roles.items()}),
+        "database_roles": MappingProxyType(
+            {name: entry.database_role for name, entry in document.roles.items() if entry.database_role is not None}
+        ),
         "approval": tuple(_approval_rules(document)),
         "standing": tuple(
             StandingRule(principals=frozenset(entry.principals), scopes=entry.scopes) for entry in document.standing
@@ -216,6 +220,9 @@ def _version(document: Document) -> str:
             mask = getattr(entry, written)
             if isinstance(mask, Hash):
                 content[section][name][written] = {"kind": "hash", "id": mask.id}
+    for name, role in document.roles.items():
+        if role.database_role is None:  # as it was before roles had a long form
+            content["roles"][name] = list(role.scopes)
     for entry in (*content["columns"].values(), *content["tables"].values(), *content["people"].values()):
         entry.update({key: sorted(set(entry[key])) for key in ("tags", "clear", "groups") if key in entry})
     for key in ("owners", "trusted", "functions"):

@@ -15,6 +15,9 @@ def json_schema() -> dict[str, Any]:
     definitions["ColumnEntry"]["properties"]["mask"] = mask
     definitions["TableEntry"]["properties"]["default"] = mask
     schema["properties"]["columns"]["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/ColumnEntry"}, mask]}
+    roles = schema["properties"]["roles"]["patternProperties"]
+    for name, role in roles.items():
+        roles[name] = {"anyOf": [role, definitions["RoleEntry"]["properties"]["scopes"]]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Masking policy"}
 
 

@@ -85,12 +85,7 @@ def reference_problems(document: Document, declared: Declared, read: YamlText) -
     yield from _column_problems(document, read)
     yield from _table_problems(document, declared, read)
     yield from _people_problems(document, read)
-    for role, scopes in document.roles.items():
-        for index, scope in enumerate(scopes):
-            yield from _scope_problems(scope, ("roles", role, index), declared=declared, read=read)
-            if scope.startswith("role:"):
-                hint = "Name the columns and tags that it bundles."
-                yield read.problem(("roles", role, index), "a role cannot bundle roles", hint)
+    yield from _role_problems(document, declared, read)
     for index, rule in enumerate(document.approval):
         if rule.scope != FILLER:
             yield from _scope_problems(rule.scope, ("approval", index, "scope"), declared=declared, read=read)
@@ -103,6 +98,17 @@ def reference_problems(document: Document, declared: Declared, read: YamlText) -
         if not _is_function(function):
             hint = "Write its name without parentheses, like public.order_score, or `operator ===`."
             yield read.problem(("functions", index), f"not a function's name: {function}", hint)
+
+
+def _role_problems(document: Document, declared: Declared, read: YamlText) -> Iterator[Problem]:
+    for role, entry in document.roles.items():
+        is_long = ("roles", role, "scopes") in read.values
+        path: Path = ("roles", role, "scopes") if is_long else ("roles", role)
+        for index, scope in enumerate(entry.scopes):
+            yield from _scope_problems(scope, (*path, index), declared=declared, read=read)
+            if scope.startswith("role:"):
+                hint = "Name the columns and tags that it bundles."
+                yield read.problem((*path, index), "a role cannot bundle roles", hint)
 
 
 def _is_function(text: str) -> bool:

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     VIEW = "a view that cannot be masked"
     CONSTRUCT = "a construct that cannot be masked exactly"
     SESSION = "session settings under which statements cannot be read safely"
+    DATABASE_ROLE = "a database role that cannot be taken"
     RAW_ACCESS = "driver access that goes around the rewriter"
     ACCESS_ENDED = "rows of a result whose access ended before they were fetched"
     TOO_LARGE = "a statement beyond the size that is examined"

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from masking import Access, session_secrets
+from rewriter import roles
 from rewriter.errors import Reason, StatementRefused
 from rewriter.exactness import UNKNOWN
 from rewriter.guards import Driver
@@ -175,7 +176,7 @@ class Hook:
         if after is None:
             return call()
         try:
-            result = call()
+            result = call() if after.under is None else after.under(cursor, call)
         except self.driver.errors as error:
             clean = self.failed(cursor, after, error)
             if clean is None:
@@ -191,6 +192,17 @@ class Hook:
                 self.schemas.settled(cursor.connection, is_end=False)
         # Raised outside the handler: as its context, the driver's own error would carry the cells along.
         raise clean
+
+    def _under_role(self, who: Who, role: str, /, cursor: Any, call: Callable[[], _Result]) -> _Result:  # noqa: PLR0917 -- two are bound
+        """What `call` returns; the role is there for it alone."""
+        try:
+            if self.driver.session is None:
+                raise roles.unavailable()
+            with roles.taken(self.driver.session(cursor.connection), role):
+                return call()
+        except StatementRefused as refusal:
+            self._reporter.refused(who.principal, refusal)
+            raise
 
     def failed(self, cursor: Any, after: Aftermath, error: BaseException) -> BaseException | None:
         """What is raised in place of the driver's `error`; None where that holds no cell of what the statement read."""
@@ -264,18 +276,20 @@ class Hook:
             ask = replace(ask, text=batch.template, parameters=UNKNOWN)
         self._remember(ask, _Route(ask.who, self._lanes.is_open(ask.who), access, view, view.statements.entries(lane)))
         while isinstance(found := self._outcomes.of(ask, view, lane), Revealing):
-            run = Run(found.rewritten, view.catalog.database, ask.parameters)
+            run = Run(found.rewritten, view.catalog.database, found.database_role, ask.parameters)
             record = self._reporter.revealed(ask.who, access, run)
             if isinstance(record, str):
-                found = Safe.of(found.sql, self._revealing(ask.who, access, found.rewritten, record=record))
+                found = Safe.of(found.sql, self._revealing(ask.who, access, run, record=record))
                 break
             access = record
             lane = self._lanes.of(ask.who, access, is_formatted=ask.is_formatted)
         return found if batch is None else _composed(batch, found)
 
-    def _revealing(self, who: Who, access: Access, rewritten: Rewritten, *, record: str) -> Aftermath:
-        holding = Holding(self._lanes.access, self._reporter, who=who, used=permits_used(access, rewritten))
-        return Aftermath(is_sensitive=True, is_rewritten=True, record=record, check=holding.check)
+    def _revealing(self, who: Who, access: Access, run: Run, *, record: str) -> Aftermath:
+        holding = Holding(self._lanes.access, self._reporter, who=who, used=permits_used(access, run))
+        role = run.database_role
+        under = None if role is None else partial(self._under_role, who, role)
+        return Aftermath(is_sensitive=True, is_rewritten=True, record=record, check=holding.check, under=under)
 
     def _remember(self, ask: Ask, route: _Route) -> None:
         acting = ask.who.acting

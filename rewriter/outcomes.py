@@ -62,7 +62,7 @@ class Outcomes:
         text, comment = split_comment(ask.text, is_formatted=ask.is_formatted)
         found = view.statements.get(lane, text) if comment else None
         if found is None:
-            found = outcome(self.rewritten(replace(ask, text=text), view, lane.allowed))
+            found = outcome(self.rewritten(replace(ask, text=text), view, lane.allowed), lane.allowed.database_role)
             view.statements.put(lane, text, found)
         return _commented(found, comment) if comment else found
 
@@ -128,4 +128,4 @@ class Outcomes:
 def _commented(found: Outcome, comment: str) -> Outcome:
     safe = text_of(found)
     commented = Safe.of(safe + comment, safe.aftermath)
-    return Revealing(commented, found.rewritten) if isinstance(found, Revealing) else commented
+    return replace(found, sql=commented) if isinstance(found, Revealing) else commented

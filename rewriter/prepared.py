@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 from rewriter.kinds import StatementKind
 from rewriter.rewritten import Rewritten
@@ -17,7 +17,8 @@ class Aftermath:
     `is_sensitive`: its errors may carry raw cells. `is_rewritten`: they may mean that the schema is out of date.
     `is_schema_change`: what is known of the schema is out of date. `is_transaction`: it may have undone such a change.
     `record`: the record that waits for its row count; `check` raises once what the statement reveals may not be handed
-    out any more. `telling_count`: as of `Rewritten`. `is_quiet`: unless it fails, there is nothing to do.
+    out any more. `under`: takes cursor and call of the driver, and has that made under a database role.
+    `telling_count`: as of `Rewritten`. `is_quiet`: unless it fails, there is nothing to do.
     """
 
     is_sensitive: bool = False
@@ -26,6 +27,7 @@ class Aftermath:
     is_transaction: bool = False
     record: str | None = None
     check: Callable[[], None] | None = None
+    under: Callable[[Any, Callable[[], Any]], Any] | None = None
     telling_count: TellingCount = TellingCount.NO
     is_quiet: bool = field(init=False, compare=False)
 
@@ -71,10 +73,11 @@ class Batch(str):
 
 @dataclass(frozen=True, slots=True)
 class Revealing:
-    """A statement that may run once its reveal is recorded."""
+    """A statement that may run once its reveal is recorded, or that it takes `database_role`."""
 
     sql: Safe
     rewritten: Rewritten
+    database_role: str | None = None
 
 
 Outcome = Safe | Revealing
@@ -86,12 +89,17 @@ def text_of(found: Outcome) -> Safe:
     return found.sql if isinstance(found, Revealing) else found
 
 
-def outcome(rewritten: Rewritten) -> Outcome:
-    """What `rewritten` says, ready for the driver."""
+_UNDER_ROLES = (StatementKind.SELECT, StatementKind.WRITE)
+"""Kinds that run under a database role. A savepoint made under one would bring it back: it is no such kind."""
+
+
+def outcome(rewritten: Rewritten, database_role: str | None = None) -> Outcome:
+    """What `rewritten` says, ready for the driver, for a principal whose statements run under `database_role`."""
     safe = Safe.of(rewritten.sql, _aftermath(rewritten))
-    if not rewritten.revealed:
+    role = database_role if rewritten.kind in _UNDER_ROLES else None
+    if not rewritten.revealed and role is None:
         return safe
-    return Revealing(safe, replace(rewritten, sql=safe))  # one copy of the text, not two
+    return Revealing(safe, replace(rewritten, sql=safe), role)  # one copy of the text, not two
 
 
 def _aftermath(rewritten: Rewritten) -> Aftermath | None:

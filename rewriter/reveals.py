@@ -34,11 +34,13 @@ class Shown:
 class Allowance:
     """The part of an access that decides how text is rewritten: equal for all who may see the same.
 
-    `always`: in any statement. `statements`: by fingerprint, what that statement may reveal besides.
+    `always`: in any statement. `statements`: by fingerprint, what that statement may reveal besides. `database_role`:
+    the role of the database that statements run under.
     """
 
     always: Shown = Shown()
     statements: frozenset[tuple[str, Shown]] = frozenset()
+    database_role: str | None = None
 
     def for_statement(self, fingerprint: str) -> Shown:
         """What the statement with this fingerprint may reveal."""
@@ -57,7 +59,14 @@ def allowance(access: Access) -> Allowance:
             always |= _shown(permit)
         else:
             statements.add((permit.statement, _shown(permit)))
-    return Allowance(always, frozenset(statements))
+    carrier = role_permit(access)
+    return Allowance(always, frozenset(statements), None if carrier is None else carrier.database_role)
+
+
+def role_permit(access: Access) -> Permit | None:
+    """The permit by which a statement runs under a role of the database: of several roles, the first by name."""
+    carriers = [one for one in access.permits if one.database_role is not None and not one.is_narrowed]
+    return min(carriers, key=lambda one: one.database_role or "", default=None)
 
 
 def _shown(permit: Permit) -> Shown:
@@ -68,10 +77,11 @@ def _shown(permit: Permit) -> Shown:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A statement that is about to run, where, and with which of the driver's parameters."""
+    """A statement that is about to run, where, with which of the driver's parameters, and under which role."""
 
     rewritten: Rewritten
     database: str
+    database_role: str | None = None
     parameters: object = UNKNOWN
 
     def is_within(self, permit: Permit) -> bool:
@@ -98,10 +108,11 @@ def without(access: Access, dropped: Callable[[Permit], bool]) -> Access:
     return access if len(permits) == len(access.permits) else Access(permits=permits)
 
 
-def permits_used(access: Access, rewritten: Rewritten) -> tuple[Permit, ...]:
-    """The permits that what the statement reveals rests on: as few, and as little narrowed, as will do."""
-    used = []
-    covered: frozenset[ColumnName] = frozenset()
+def permits_used(access: Access, run: Run) -> tuple[Permit, ...]:
+    """The permits that the statement rests on: as few, and as little narrowed, as will do."""
+    rewritten, carrier = run.rewritten, None if run.database_role is None else role_permit(access)
+    used = [] if carrier is None else [carrier]
+    covered = frozenset[ColumnName]().union(*(permit.columns for permit in used))
     for permit in sorted(access.permits, key=lambda one: (one.uses is not None, one.where is not None)):
         is_meant = permit.statement in (None, rewritten.fingerprint)
         if is_meant and permit.columns & rewritten.revealed - covered:
@@ -135,7 +146,7 @@ class Reporter:
         left = without(left, lambda one: not run.is_within(one))
         if left is not access:
             return left
-        permits = permits_used(access, rewritten)
+        permits = permits_used(access, run)
         covered = frozenset[ColumnName]().union(*(permit.columns for permit in permits))
         if self._recorder is None or who.principal is None or not rewritten.revealed <= covered:
             return NOBODY
@@ -146,6 +157,7 @@ class Reporter:
         reveal = self._reveal(who, rewritten.fingerprint, rewritten.statement, permits=permits, at=at)
         columns = tuple(sorted(rewritten.revealed))
         reveal = replace(reveal, database=run.database, tables=rewritten.tables, columns=columns)
+        reveal = replace(reveal, database_role=run.database_role)
         # Fail closed: what cannot be recorded is masked.
         return self._recorded(self._recorder, reveal) or NOBODY
 

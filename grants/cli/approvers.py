@@ -34,7 +34,7 @@ def progress(docket: Docket, policy: Policy) -> tuple[Progress, ...]:
     """Each rule that the request comes under, with its approvals; empty where the policy no longer allows it."""
     request = docket.request
     try:
-        matching = rules.rules_for(rules.covered(request, policy), request.environment, policy=policy)
+        matching = rules.rules_of(request, policy)
     except GrantError:
         return ()  # the docket's own `problem` says why
     approvals = {one.author: one for one in reversed(docket.approvals) if one.author != request.principal}.values()

@@ -88,6 +88,7 @@ _FIELDS: tuple[tuple[str, Callable[[Line], str]], ...] = (
     ("client", lambda line: line.record.client or ""),
     ("id", lambda line: line.record.id),
     ("break_glass", lambda line: "yes" if _is_break_glass(line.record) else ""),
+    ("database_role", lambda line: line.record.database_role or ""),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from masking import SessionSecret
 from rewriter.prepared import Safe
+from rewriter.roles import Session
 
 _Result = TypeVar("_Result")
 
@@ -80,6 +81,7 @@ class Driver:
     `keep_secrets` puts the policy's keys into a new session for good, bound, so that they are in no statement's text.
     `withheld` is an error of the same class without cells, or None where the error holds none. `session_fault` says
     what is wrong with a session's settings, where they change how statements are read (`rewriter.guards.sessions`).
+    `session` is what database roles are taken in (`rewriter.roles`); None where none can be.
     """
 
     errors: type[BaseException] | tuple[type[BaseException], ...]
@@ -89,6 +91,7 @@ class Driver:
     keep_secrets: Callable[[Any, Sequence[SessionSecret]], None]
     withheld: Callable[[BaseException], BaseException | None]
     session_fault: Callable[[Any], str | None] = lambda _connection: None
+    session: Callable[[Any], Session] | None = None
 
 
 def formatted(parameters: Iterable[Any]) -> Iterator[Any]:

@@ -14,6 +14,7 @@ from rewriter.guards import postgres_errors
 from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded, own_name
 from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
+from rewriter.roles import Session
 
 
 class GuardedCursor(extensions.cursor):  # type: ignore[misc] # the driver has no types
@@ -180,6 +181,16 @@ def _session_fault(connection: Any) -> str | None:
     return postgresql_fault(status("standard_conforming_strings"), status("client_encoding"))
 
 
+def _session(connection: Any) -> Session:
+    return Session(
+        cursor=lambda: closing(extensions.cursor(connection)),
+        status=connection.get_transaction_status,
+        is_autocommit=connection.autocommit,
+        is_busy=bool(connection.async_),
+        close=connection.close,
+    )
+
+
 DRIVER = Driver(
     errors=psycopg2.Error,
     configure=_configure,
@@ -188,4 +199,5 @@ DRIVER = Driver(
     keep_secrets=_keep_secrets,
     withheld=_withheld,
     session_fault=_session_fault,
+    session=_session,
 )

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 from masking import SessionSecret
@@ -19,6 +20,7 @@ from rewriter.guards.psycopg_parts import (
     withheld,
 )
 from rewriter.prepared import Safe
+from rewriter.roles import Session
 
 
 def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
@@ -47,6 +49,8 @@ class GuardedCursor:
     def stream(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102
         safe = query if type(query) is Safe else _admitted(self, query, is_formatted=params is not None)
         rows: Any = super().stream(safe, params, **options)  # type: ignore[misc]
+        if safe.aftermath is not None and safe.aftermath.under is not None:
+            self.gate.allow_raw("stream() under a database role")
         bare, count = safe.unrecorded(), 0
         try:
             while (row := self.gate.run(self, bare, lambda: next(rows, None))) is not None:
@@ -137,6 +141,16 @@ def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
             cursor.execute(secret.statement("%s"), (secret.value,))
 
 
+def _session(connection: Any) -> Session:
+    return Session(
+        cursor=partial(psycopg.Cursor, connection, row_factory=tuple_row),
+        status=lambda: connection.info.transaction_status,
+        is_autocommit=connection.autocommit,
+        is_busy=connection.pgconn.pipeline_status != PipelineStatus.OFF,
+        close=connection.close,
+    )
+
+
 DRIVER = Driver(
     errors=psycopg.Error,
     configure=_configure,
@@ -145,4 +159,5 @@ DRIVER = Driver(
     keep_secrets=_keep_secrets,
     withheld=withheld,
     session_fault=session_fault,
+    session=_session,
 )

@@ -288,6 +288,22 @@ def test_the_json_schema_knows_every_mask() -> None:
     assert {key for form in forms[1:] for key in form["properties"]} >= {"partial", "hash", "bucket", "expression"}
 
 
+def test_roles_have_a_long_form() -> None:
+    """With a role of the database; without one it means the same as the list."""
+    columns = "columns: {a.b: redact}\nroles: {desk: %s}"
+    short = Policy.parse(columns % "[a.b]")
+    assert short == Policy.parse(columns % "{scopes: [a.b]}")
+    long = Policy.parse(columns % "{scopes: [a.b], database_role: Fraud Desk}")
+    assert (long.roles, long.database_roles) == (short.roles, {"desk": "Fraud Desk"})
+    assert long != short
+    assert faults(columns % "{scopes: [a.b, a.c], database_role: none}") == [
+        (2, 30, "a.c is no scope of this policy"),
+        (2, 51, "database_role: not the name of a database role"),
+    ]
+    (forms,) = Policy.json_schema()["properties"]["roles"]["patternProperties"].values()
+    assert [form.get("type", form.get("$ref")) for form in forms["anyOf"]] == ["#/$defs/RoleEntry", "array"]
+
+
 def test_dependence_on_the_principal_is_known() -> None:
     """Only an expression that mentions the principal makes a policy depend on it."""
     assert not Policy.parse('columns: {a.b: {expression: "left({column}, 2)"}}').is_principal_dependent
