@@ -76,16 +76,17 @@ class Outcomes:
         try:
             rewritten = self._in_view(ask, view, allowed)
         except UnknownRelation as unknown:
-            # The engine's own error where it knows no such relation either.
-            with self._driver.unguarded(ask.connection) as cursor:
-                cursor.execute(unknown.probe)
-                cursor.fetchall()
+            probe = unknown.probe
         else:
             if not rewritten.has_strangers or self._schemas.is_just_read(view):
                 return rewritten
             # The schema may know the name meanwhile; the stamp tells.
             latest = self.load(ask.connection)
             return rewritten if latest.catalog is view.catalog else self._in_view(ask, latest, allowed)
+        # The engine's own error where it knows no such relation either; outside the handler, so that it comes alone.
+        with self._driver.unguarded(ask.connection) as cursor:
+            cursor.execute(probe)
+            cursor.fetchall()
         # It does know one: our schema is out of date.
         self._schemas.refresh()
         return self._in_view(ask, self.load(ask.connection), allowed)
