@@ -17,8 +17,8 @@ from sqlalchemy.util.concurrency import await_
 from masking import SessionSecret
 from rewriter.guards import postgres_errors
 from rewriter.guards.adapters import AdapterConnection, AdapterCursor, Call, driver_connection, plain_text
-from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
-from rewriter.guards.psycopg_parts import in_transaction
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, is_guarded
+from rewriter.guards.savepoints import in_transaction
 from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
 
@@ -131,10 +131,6 @@ class GuardedConnection(asyncpg.Connection):  # type: ignore[misc] # the driver 
         return await super().copy_records_to_table(*args, **options)
 
 
-def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
-    """Nothing to do: the connection is guarded once it is there."""
-
-
 def _adopt(connection: Any, gate: Gate) -> Any:
     if not is_guarded(connection, gate):
         raw = connection._connection  # noqa: SLF001 -- the adapter's
@@ -179,8 +175,7 @@ def _unguarded(connection: Any) -> Iterator[RawCursor]:
 
 def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
     with _unguarded(connection) as cursor:
-        for secret in secrets:
-            cursor.execute(secret.statement("$1"), (secret.value,))
+        bind_secrets(cursor, secrets, "$1")
 
 
 def _withheld(error: BaseException) -> BaseException | None:
@@ -208,7 +203,6 @@ def _session_fault(connection: Any) -> str | None:
 
 DRIVER = Driver(
     errors=(AsyncAdapt_asyncpg_dbapi.Error, asyncpg.PostgresError),
-    configure=_configure,
     adopt=_adopt,
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,

@@ -8,7 +8,7 @@ import duckdb
 from duckdb_engine import ConnectionWrapper, CursorWrapper
 
 from masking import SessionSecret
-from rewriter.guards.gate import Driver, Gate, RawCursor, is_guarded
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, is_guarded
 from rewriter.prepared import Safe
 from rewriter.results import WatchedResult
 
@@ -92,10 +92,6 @@ def _raw(connection: Any) -> Any:
     return connection.__dict__["_ConnectionWrapper__c"]
 
 
-def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
-    """Nothing to do: the connection is guarded once it is there."""
-
-
 def _adopt(connection: Any, gate: Gate) -> Any:
     if not is_guarded(connection, gate):
         connection.__class__ = gate.derived(GuardedConnection, type(connection))
@@ -110,8 +106,7 @@ def _unguarded(connection: Any) -> Iterator[RawCursor]:
 
 def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
     with _unguarded(connection) as cursor:
-        for secret in secrets:
-            cursor.execute(secret.statement("?"), [secret.value])
+        bind_secrets(cursor, secrets, "?")
 
 
 _WITHOUT_CELLS = (
@@ -137,7 +132,6 @@ def _withheld(error: BaseException) -> BaseException | None:
 
 DRIVER = Driver(
     errors=duckdb.Error,
-    configure=_configure,
     adopt=_adopt,
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,

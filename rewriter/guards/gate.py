@@ -76,7 +76,8 @@ class Driver:
     """One DBAPI driver: where its guards go in, and how the hook gets past them.
 
     `errors`: the root of the driver's errors, or its roots. `configure` puts the guard into the arguments of connect,
-    `adopt` guards a connection that was made without them and returns what stands in for it. `unguarded` lends a cursor
+    where it has to be there from the start, and `adopt` guards a connection that was made without and returns what
+    stands in for it. `unguarded` lends a cursor
     for the hook's own reading: it neither commits nor leaves a transaction open that was not open before.
     `keep_secrets` puts the policy's keys into a new session for good, bound, so that they are in no statement's text.
     `withheld` is an error of the same class without cells, or None where the error holds none. `session_fault` says
@@ -85,11 +86,11 @@ class Driver:
     """
 
     errors: type[BaseException] | tuple[type[BaseException], ...]
-    configure: Callable[[dict[str, Any], Gate], None]
     adopt: Callable[[Any, Gate], Any]
     unguarded: Callable[[Any], AbstractContextManager[RawCursor]]
     keep_secrets: Callable[[Any, Sequence[SessionSecret]], None]
     withheld: Callable[[BaseException], BaseException | None]
+    configure: Callable[[dict[str, Any], Gate], None] = lambda _arguments, _gate: None
     session_fault: Callable[[Any], str | None] = lambda _connection: None
     session: Callable[[Any], Session] | None = None
 
@@ -97,6 +98,12 @@ class Driver:
 def formatted(parameters: Iterable[Any]) -> Iterator[Any]:
     """Sets of parameters with none missing: without one a driver sends `%(x)s` as it stands, SQL of another meaning."""
     return (() if each is None else each for each in parameters)
+
+
+def bind_secrets(cursor: RawCursor, secrets: Sequence[SessionSecret], placeholder: str) -> None:
+    """Each secret is kept by the cursor's session, sent as the value of the driver's one positional `placeholder`."""
+    for secret in secrets:
+        cursor.execute(secret.statement(placeholder), (secret.value,))
 
 
 def is_guarded(connection: Any, gate: Gate) -> bool:

@@ -1,7 +1,7 @@
 """Guards of psycopg2: subclasses by `connection_factory=`."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, ClassVar
 
 import psycopg2
@@ -11,7 +11,8 @@ from psycopg2.sql import Composable
 from masking import SessionSecret
 from rewriter.errors import RewriteError
 from rewriter.guards import postgres_errors
-from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded, own_name
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded, own_name
+from rewriter.guards.savepoints import in_transaction
 from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
 from rewriter.roles import Session
@@ -123,45 +124,24 @@ def _adopt(connection: Any, gate: Gate) -> Any:
 @contextmanager
 def _unguarded(connection: Any) -> Iterator[RawCursor]:
     status = connection.get_transaction_status()
-    unguarded: AbstractContextManager[RawCursor]
-    if status == extensions.TRANSACTION_STATUS_INTRANS:
-        unguarded = _in_transaction(connection)
-    elif status == extensions.TRANSACTION_STATUS_IDLE and not connection.autocommit:
-        unguarded = _in_no_transaction(connection)
-    else:
-        unguarded = closing(extensions.cursor(connection))
-    with unguarded as cursor:
-        yield cursor
-
-
-@contextmanager
-def _in_transaction(connection: Any) -> Iterator[RawCursor]:
-    """The application's transaction goes on as it was, whatever happens inside."""
     with closing(extensions.cursor(connection)) as cursor:
-        cursor.execute("SAVEPOINT unmask")
-        try:
+        if status == extensions.TRANSACTION_STATUS_INTRANS:
+            with in_transaction(cursor, psycopg2.Error):
+                yield cursor
+        elif status == extensions.TRANSACTION_STATUS_IDLE and not connection.autocommit:
+            # No transaction is begun; ending one would spoil the application's named cursors.
+            connection.autocommit = True
+            try:
+                yield cursor
+            finally:
+                connection.autocommit = False
+        else:
             yield cursor
-        except psycopg2.Error:
-            cursor.execute("ROLLBACK TO SAVEPOINT unmask")
-            raise
-        cursor.execute("RELEASE SAVEPOINT unmask")
-
-
-@contextmanager
-def _in_no_transaction(connection: Any) -> Iterator[RawCursor]:
-    """No transaction is begun; ending one would spoil the application's named cursors."""
-    connection.autocommit = True
-    try:
-        with closing(extensions.cursor(connection)) as cursor:
-            yield cursor
-    finally:
-        connection.autocommit = False
 
 
 def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
     with _unguarded(connection) as cursor:
-        for secret in secrets:
-            cursor.execute(secret.statement("%s"), (secret.value,))
+        bind_secrets(cursor, secrets, "%s")
 
 
 def _withheld(error: BaseException) -> BaseException | None:

@@ -10,15 +10,15 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 from masking import SessionSecret
-from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded, own_name
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded, own_name
 from rewriter.guards.psycopg_parts import (
     CursorFactories,
     guard_driver_connection,
-    in_transaction,
     session_fault,
     text_of,
     withheld,
 )
+from rewriter.guards.savepoints import in_transaction
 from rewriter.prepared import Safe
 from rewriter.roles import Session
 
@@ -107,10 +107,6 @@ class GuardedConnection(psycopg.Connection[Any], CursorFactories):
             raise clean
 
 
-def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
-    """Nothing to do: the connection is guarded once it is there."""
-
-
 def _adopt(connection: Any, gate: Gate) -> Any:
     if not is_guarded(connection, gate):
         guard_driver_connection(connection, gate, GuardedConnection)
@@ -137,8 +133,7 @@ def _unguarded(connection: Any) -> Iterator[RawCursor]:
 
 def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
     with _unguarded(connection) as cursor:
-        for secret in secrets:
-            cursor.execute(secret.statement("%s"), (secret.value,))
+        bind_secrets(cursor, secrets, "%s")
 
 
 def _session(connection: Any) -> Session:
@@ -153,7 +148,6 @@ def _session(connection: Any) -> Session:
 
 DRIVER = Driver(
     errors=psycopg.Error,
-    configure=_configure,
     adopt=_adopt,
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,

@@ -12,15 +12,15 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
 from masking import SessionSecret
 from rewriter.guards.adapters import AdapterConnection, AdapterCursor, Call, driver_connection
-from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded, own_name
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded, own_name
 from rewriter.guards.psycopg_parts import (
     CursorFactories,
     guard_driver_connection,
-    in_transaction,
     session_fault,
     text_of,
     withheld,
 )
+from rewriter.guards.savepoints import in_transaction
 from rewriter.prepared import Safe
 
 
@@ -142,10 +142,6 @@ class GuardedConnection(psycopg.AsyncConnection[Any], CursorFactories):
             raise clean
 
 
-def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
-    """Nothing to do: the connection is guarded once it is there."""
-
-
 def _adopt(connection: Any, gate: Gate) -> Any:
     if not is_guarded(connection, gate):
         if not is_guarded(connection._connection, gate):  # noqa: SLF001 -- the adapter's
@@ -200,13 +196,11 @@ def _in_no_transaction(raw: Any) -> Iterator[None]:
 
 def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
     with _unguarded(connection) as cursor:
-        for secret in secrets:
-            cursor.execute(secret.statement("%s"), (secret.value,))
+        bind_secrets(cursor, secrets, "%s")
 
 
 DRIVER = Driver(
     errors=psycopg.Error,
-    configure=_configure,
     adopt=_adopt,
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,

@@ -1,7 +1,5 @@
 """What the guards of psycopg's two kinds of connection share."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import psycopg
@@ -10,7 +8,7 @@ from psycopg.raw_cursor import RawCursorMixin
 from psycopg.sql import Composable
 
 from rewriter.guards import postgres_errors
-from rewriter.guards.gate import Gate, RawCursor
+from rewriter.guards.gate import Gate
 from rewriter.guards.sessions import postgresql_fault
 
 
@@ -69,18 +67,6 @@ def guard_driver_connection(connection: Any, gate: Gate, guard: type) -> None:
     factories = connection.cursor_factory, connection.server_cursor_factory
     connection.__class__ = gate.derived(guard, type(connection))
     connection.cursor_factory, connection.server_cursor_factory = factories
-
-
-@contextmanager
-def in_transaction(cursor: RawCursor, errors: type[BaseException]) -> Iterator[RawCursor]:
-    """The application's transaction goes on as it was, whatever error happens inside."""
-    cursor.execute("SAVEPOINT unmask")
-    try:
-        yield cursor
-    except errors:
-        cursor.execute("ROLLBACK TO SAVEPOINT unmask")
-        raise
-    cursor.execute("RELEASE SAVEPOINT unmask")
 
 
 def withheld(error: BaseException) -> BaseException | None:

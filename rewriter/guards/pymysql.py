@@ -10,7 +10,7 @@ from pymysql.constants import CLIENT, SERVER_STATUS
 from pymysql.cursors import Cursor
 
 from masking import SessionSecret
-from rewriter.guards.gate import Driver, Gate, RawCursor, formatted, is_guarded
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded
 from rewriter.guards.mysql_errors import withheld_message
 from rewriter.guards.sessions import mysql_fault
 from rewriter.prepared import Safe
@@ -145,10 +145,6 @@ def _is_telling(safe: Safe, connection: Any) -> bool:
             return True
 
 
-def _configure(_arguments: dict[str, Any], _gate: Gate) -> None:
-    """Nothing to do: the connection is guarded once it is there."""
-
-
 def _adopt(connection: Any, gate: Gate) -> Any:
     if not is_guarded(connection, gate):
         connection.__class__ = gate.derived(GuardedConnection, type(connection))
@@ -170,8 +166,7 @@ def _unguarded(connection: Any) -> Iterator[RawCursor]:
 
 def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
     with _unguarded(connection) as cursor:
-        for secret in secrets:
-            cursor.execute(secret.statement("%s"), (secret.value,))
+        bind_secrets(cursor, secrets, "%s")
         Connection.commit(connection)
 
 
@@ -191,7 +186,6 @@ def _session_fault(connection: Any) -> str | None:
 
 DRIVER = Driver(
     errors=pymysql.err.Error,
-    configure=_configure,
     adopt=_adopt,
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
