@@ -50,8 +50,9 @@ def client_of(url: str, *, timeout: timedelta) -> Client:
         raise StoreError(f"{scheme!r} is no known kind of Redis URL: expected {_FORMS}") from None
     try:
         return make(url, options)
-    except ValueError as exc:
-        raise StoreError(f"the Redis URL cannot be read: expected {_FORMS}") from exc
+    except ValueError:
+        # Not `from` it: it quotes the part that it could not read, and with a stray `/` or `#` that is the password.
+        raise StoreError(f"the Redis URL cannot be read: expected {_FORMS}") from None
 
 
 def _single(url: str, options: dict[str, Any]) -> Client:

@@ -1,6 +1,7 @@
 """Grants behind Sentinels and on a cluster: real servers that fail over, and slots that move."""
 
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -154,6 +155,17 @@ def test_a_url_that_cannot_be_read_is_told(url: str) -> None:
     """With the forms that can."""
     with pytest.raises(StoreError, match="redis\\+sentinel://"):
         Store(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://:hunter2/x@localhost", "redis+sentinel://:hunter2#x@localhost/s", "redis+sentinel://:hunter2/x@h:1/s/0"],
+)
+def test_a_password_that_was_not_escaped_is_not_shown(url: str) -> None:
+    """Nor is it in the traceback, as part of what the URL was taken for."""
+    with pytest.raises(StoreError) as raised:
+        Store(url)
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_no_error_shows_a_password(redis_server: Start) -> None:
