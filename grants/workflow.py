@@ -267,7 +267,7 @@ def _line(text: str) -> str:
     return line
 
 
-class _Common(TypedDict):
+class _DecisionFields(TypedDict):
     request: str
     digest: str
     environment: str
@@ -275,7 +275,7 @@ class _Common(TypedDict):
     at: datetime
 
 
-def _decision(case: Case, setting: Setting, *, by: Principal) -> _Common:
+def _decision(case: Case, setting: Setting, *, by: Principal) -> _DecisionFields:
     asked = case.request.record
     return {
         "request": asked.id,

@@ -31,7 +31,6 @@ class Reason(StrEnum):
     RAW_ACCESS = "driver access that goes around the rewriter"
     ACCESS_ENDED = "rows of a result whose access ended before they were fetched"
     TOO_LARGE = "a statement beyond the size that is examined"
-    CHECK_FAILED = "a rewritten statement that failed its own check"
 
 
 class RewriteError(Exception):

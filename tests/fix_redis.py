@@ -29,8 +29,7 @@ class RedisServer:
         """Start the server; `options` are added to its command line."""
         self._folder = Folder(None)
         self._port = free_port()
-        self._socket = self._folder.path / "redis.sock"
-        listening = ("--bind", "127.0.0.1", "--port", str(self._port), "--unixsocket", str(self._socket))
+        listening = ("--bind", "127.0.0.1", "--port", str(self._port))
         settings = self._folder.path / "redis.conf"
         settings.touch()  # where Sentinels and clusters keep what they learn
         settings.chmod(0o666)
@@ -50,11 +49,6 @@ class RedisServer:
     def url(self) -> str:
         """Its address over TCP."""
         return f"redis://127.0.0.1:{self._port}/0"
-
-    @property
-    def unix_url(self) -> str:
-        """Its address over a Unix socket."""
-        return f"unix://{self._socket}?db=0"
 
     def start(self) -> None:
         """Start it anew after `stop` or `kill`, and wait until it answers.

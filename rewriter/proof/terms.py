@@ -16,7 +16,7 @@ KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "othe
 
 Terms = dict[Kind, tuple[str, ...]]
 
-_COMMON: Terms = {
+_EVERYWHERE: Terms = {
     "text": (
         "upper({text})", "lower({text})", "trim({text})", "substr({text}, 1, {n})", "replace({text}, 'a', {text})",
         "coalesce({text}, {text})", "nullif({text}, {text})", "CASE WHEN {bool} THEN {text} ELSE {text} END",
@@ -248,7 +248,7 @@ _WINDOWS: Terms = {
 
 def terms(kind: Kind, dialect: Dialect) -> tuple[str, ...]:
     """Templates of scalar terms of a kind."""
-    return _COMMON[kind] + _OWN[dialect].get(kind, ())
+    return _EVERYWHERE[kind] + _OWN[dialect].get(kind, ())
 
 
 def aggregates(kind: Kind, dialect: Dialect) -> tuple[str, ...]:

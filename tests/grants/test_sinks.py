@@ -251,7 +251,7 @@ class Slow(Kept):
         self.records.extend(records)
 
 
-def test_threads_share_one_write(tmp_path: Path) -> None:
+def test_threads_share_one_write() -> None:
     """While one write is under way, the others wait and then go together; nobody returns before its record is kept."""
     sink = Slow()
     trail = Trail([sink], SEAL)

@@ -1,6 +1,6 @@
 """What it takes to build a schema anew, without a row of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rewriter.proof.rows import Hints
@@ -38,6 +38,3 @@ def listed(parts: Sequence[str]) -> str:
 def collated(collation: str | None) -> str:
     """` COLLATE c`, where a column has another collation than its database."""
     return "" if collation is None else f" COLLATE {collation}"
-
-
-NO_LABELS: Mapping[str, Sequence[str]] = {}
