@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from rewriter.fingerprint import words
 from rewriter.schema import Catalog
-from rewriter.statement import Statement, words
+from rewriter.statement import Statement
 
 
 def without_literals(statement: Statement, catalog: Catalog | None = None) -> str:

@@ -16,13 +16,14 @@ from rewriter.created_tables import stored_query
 from rewriter.edits import applied
 from rewriter.errors import Reason, StatementRefused
 from rewriter.explained import explained
+from rewriter.fingerprint import fingerprint
 from rewriter.kept_state import keeps_values
 from rewriter.kinds import StatementKind
 from rewriter.narrowing import Rows, narrowed
 from rewriter.replacements import Work
 from rewriter.rewritten import Rewritten
 from rewriter.schema import Catalog
-from rewriter.statement import Statement, fingerprint, read_statement
+from rewriter.statement import Statement, read_statement
 from rewriter.statement_plan import is_sensitive, outermost_plan
 from rewriter.stored_views import with_stored_views
 from rewriter.verify import verify

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from masking import ColumnName
 from masking.access import Fingerprint
 from masking.types import Dialect
+from rewriter.fingerprint import fingerprint
 from rewriter.kinds import StatementKind
 from rewriter.recorded_text import without_literals
 from rewriter.schema import Catalog
-from rewriter.statement import fingerprint, read_statement
+from rewriter.statement import read_statement
 from rewriter.writes import TellingCount
 
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from masking import Dialect, Fingerprint
 from rewriter.errors import StatementRefused
+from rewriter.fingerprint import fingerprint
 from rewriter.kinds import StatementKind
 from rewriter.prepared import Aftermath, Safe
 from rewriter.principals import Who
 from rewriter.recorded_text import without_literals
 from rewriter.reveals import Reporter
-from rewriter.statement import fingerprint, read_statement
+from rewriter.statement import read_statement
 
 _MOST_REMEMBERED = 1024
 

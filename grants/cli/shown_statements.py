@@ -35,9 +35,10 @@ def _is_plain(scope: StatementScope, dialect: Dialect) -> bool:
 def _fingerprint(text: str, dialect: Dialect) -> str | None:
     # Only its tokens are read: without its literals a statement need not be one that parses (`DATE ?`).
     from rewriter import StatementRefused  # noqa: PLC0415 -- the rewriter takes long to import
+    from rewriter.fingerprint import fingerprint  # noqa: PLC0415 -- as above
     from rewriter.kinds import StatementKind  # noqa: PLC0415 -- as above
     from rewriter.placeholders import parseable  # noqa: PLC0415 -- as above
-    from rewriter.statement import Statement, fingerprint, tokens_of  # noqa: PLC0415 -- as above
+    from rewriter.statement import Statement, tokens_of  # noqa: PLC0415 -- as above
 
     try:
         read = parseable(text, dialect)

@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from rewriter import acting_as
 from rewriter.exactness import UNKNOWN, exact_hash, has_parameters, is_exactly, shown
-from rewriter.statement import fingerprint, read_statement
+from rewriter.fingerprint import fingerprint
+from rewriter.statement import read_statement
 from tests.rewriter.hooked import ANA, EMAIL, RAW, Shop, shop
 
 __all__ = ["shop"]

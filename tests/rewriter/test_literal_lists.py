@@ -4,9 +4,10 @@ import pytest
 
 from masking.types import Dialect
 from rewriter.errors import StatementRefused
+from rewriter.fingerprint import fingerprint
 from rewriter.placeholders import parseable
 from rewriter.recorded_text import without_literals
-from rewriter.statement import fingerprint, read_statement
+from rewriter.statement import read_statement
 
 DIALECTS: tuple[Dialect, ...] = ("postgresql", "mysql", "sqlite", "duckdb")
 

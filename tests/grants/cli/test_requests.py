@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from grants import Ask, Grants, SigningKey, StatementScope, load_key
 from masking import Fingerprint, Policy
-from rewriter.statement import fingerprint, read_statement
+from rewriter.fingerprint import fingerprint
+from rewriter.statement import read_statement
 from tests.grants.cli.conftest import Shell, application
 
 RAW, MASKED = "ada@lovelace.example", "a***@***.example"
