@@ -8,7 +8,8 @@ was, and at its place stands one of the same type under another name.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from rewriter.binding import Binding, Rules
+from rewriter.binding import Binding
+from rewriter.column_rules import Rules
 from rewriter.schema import Catalog, Relation, RelationKind
 
 Key = tuple[str, str]

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from masking import Policy
 from masking.masks import Expression
 from masking.names import ColumnName, TableName
-from rewriter.binding import Binding, BoundColumn, Protected, named_relation, qualified, quoted
+from rewriter.binding import Binding, BoundColumn, Protected, qualified, quoted
+from rewriter.column_rules import named_relation
 from rewriter.schema import Catalog, Relation, RelationKind
 from rewriter.views import reaches_protected
 
