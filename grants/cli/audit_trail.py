@@ -73,6 +73,8 @@ def audit(  # noqa: PLR0913 -- a command's parameters are its options
 
     Example: unmask audit --column customers.email --since 7d --event revealed
     """
+    if since is not None and until is not None and until <= since:
+        raise typer.BadParameter("--until must be later than --since")
     wanted = Filter(
         who=who,
         column=_column(column),

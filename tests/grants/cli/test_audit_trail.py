@@ -45,6 +45,7 @@ def test_filters_of_the_trail(told: Shell) -> None:
     assert events(told, "--until", soon + "Z") == ["requested", "failed", "approved"]
     assert "is no point in time" in told.fails(2, "audit", "--since", "yesterdayish")
     assert "is not a column" in told.fails(2, "audit", "--column", "email")
+    assert "must be later" in told.fails(2, "audit", "--since", "2026-11-21", "--until", "2026-11-20")
 
 
 def test_formats_of_the_trail(told: Shell) -> None:
