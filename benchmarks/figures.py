@@ -32,14 +32,15 @@ class Figure:
             results[label] = f"{timings.added(*pair) * 1e6:+.1f} µs"
         return cls(place=place, results=results, timings=timings.values)
 
+    def __str__(self) -> str:
+        """One row of the table."""
+        results = ", ".join(f"{label} **{value}**" for label, value in self.results.items())
+        return f"| {' | '.join(self.place)} | {results} |"
+
 
 def table(figures: Iterable[Figure]) -> str:
     """The figures as one Markdown table."""
-    lines = ["| part | engine | case | result |", "| --- | --- | --- | --- |"]
-    for figure in figures:
-        results = ", ".join(f"{label} **{value}**" for label, value in figure.results.items())
-        lines.append(f"| {' | '.join(figure.place)} | {results} |")
-    return "\n".join(lines)
+    return "\n".join(("| part | engine | case | result |", "| --- | --- | --- | --- |", *map(str, figures)))
 
 
 def write(figures: Iterable[Figure], path: Path, *, metadata: Mapping[str, str]) -> None:
