@@ -22,6 +22,7 @@ from grants.errors import (
 )
 from grants.office import Docket, Office, Unreadable
 from grants.records import Lease, Request, State, StatementScope
+from grants.sealing import Sealed
 from grants.signing import PublicKey, SigningKey, generate_key, load_key
 from grants.sinks import JsonLinesSink, LoggingSink, Sink, StreamSink
 from grants.workflow import Ask, Standing
@@ -52,6 +53,7 @@ __all__ = [
     "RecordError",
     "Request",
     "RuleError",
+    "Sealed",
     "SelfApproval",
     "SignatureError",
     "SigningKey",

@@ -63,6 +63,13 @@ class ChainEnd(Record):
     seal: str
 
 
+class Count(Record):
+    """How many rows of one reveal were fetched."""
+
+    record: str
+    rows: int
+
+
 class Entry(Record):
     """What happened, when, and who did it. Fields that an event does not have are absent."""
 
@@ -91,8 +98,7 @@ class Entry(Record):
     fingerprint: str | None = None
     statement: str | None = None
     policy_version: str | None = None
-    record: str | None = None
-    rows: int | None = None
+    counts: tuple[Count, ...] | None = None
     ends: tuple[ChainEnd, ...] | None = None
 
 
@@ -131,7 +137,7 @@ class KeyedHash:
 
     def of(self, content: bytes) -> str:
         """The seal over `content`."""
-        return f"hmac:{self.id}:{hmac.new(self._key, content, hashlib.sha256).hexdigest()}"
+        return f"hmac:{self.id}:{hmac.digest(self._key, content, 'sha256').hex()}"
 
 
 class PersonalSeal:

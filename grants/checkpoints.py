@@ -17,6 +17,7 @@ from grants.audit import AuditRecord, Event, Seal
 from grants.breaker import Breaker
 from grants.forks import renewed_after_fork
 from grants.records import Record
+from grants.sealing import Sealed
 
 _log = logging.getLogger(__name__)
 _PAUSE = timedelta(seconds=1)
@@ -42,7 +43,7 @@ class Head(Record):
         return self.model_copy(update={"seal": ""}).canonical()
 
 
-def head_of(record: AuditRecord, seal: Seal, *, places: tuple[str, ...]) -> Head:
+def head_of(record: AuditRecord | Sealed, seal: Seal, *, places: tuple[str, ...]) -> Head:
     """The checkpoint that says `record` was written to `places`."""
     head = Head(
         environment=record.environment,
@@ -97,9 +98,9 @@ class Marker:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, int] = {}
-        self._waiting: dict[str, AuditRecord] = {}
+        self._waiting: dict[str, Sealed] = {}
 
-    def mark(self, record: AuditRecord) -> None:
+    def mark(self, record: Sealed) -> None:
         """The head of the chain of `record` is kept, unless a later one is. Never raises: the record itself is kept."""
         if record.event is Event.REVOKED and record.request is not None:
             self._revoked(record.environment, record.request, record.at)

@@ -164,11 +164,15 @@ class Grants:
         return self.archive(environment, policy=policy).verify()
 
     def close(self) -> None:
-        """Ends all threads and connections; waits a few seconds at most for notifications that are under way."""
+        """Ends all threads and connections, once all counts of rows are recorded.
+
+        Waits a few seconds at most for notifications that are under way.
+        """
         for messenger in self._messengers.values():
             messenger.close()
         for view in self._views:
             view.close()
+        self._recorder.settle()
         for sink in self._sinks:
             sink.close()
         if self._checkpoints is not None:

@@ -1,16 +1,19 @@
 """What the hook reports: reveals, rows fetched, refusals. Satisfies the hook's protocol by shape."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from grants.audit import Entry, Event, GrantUse
+from grants.audit import Count, Entry, Event, GrantUse
 from grants.errors import RecordError
 from grants.judge import Ended
+from grants.sealing import Form
+from grants.tally import Tally
 from grants.trail import Trail
 from masking import Fingerprint, Permit, Principal, Reveal
 
 _log = logging.getLogger(__name__)
+_MOST_REMEMBERED = 1024  # reveals
 
 
 class Recorder:
@@ -22,6 +25,8 @@ class Recorder:
         self._trail = trail
         self._trails = trails
         self._clock = clock
+        self._tally = Tally(self._counted)
+        self._forms: dict[int, tuple[Reveal, Form]] = {}
 
     def reveal(self, reveal: Reveal) -> str:
         """The id of the record of `reveal`, once a durable sink has taken it.
@@ -29,31 +34,31 @@ class Recorder:
         Raises:
             RecordError: none took it; nothing may be revealed.
         """
-        entry = Entry(
-            event=Event.REVEALED,
-            environment=reveal.environment,
-            at=reveal.at,
-            principal=reveal.principal,
-            groups=reveal.groups,
-            client=reveal.client,
-            database=reveal.database,
-            tables=reveal.tables,
-            database_role=reveal.database_role,
-            columns=tuple(str(column) for column in reveal.columns),
-            grants=tuple(map(_use, reveal.permits)),
-            fingerprint=reveal.fingerprint,
-            statement=reveal.statement,
-            policy_version=reveal.policy_version,
-        )
-        return self._trail(reveal.environment).write(entry)
+        at, known = self._clock(), self._forms.get(id(reveal))
+        form = known[1] if known is not None and known[0] is reveal else self._learnt(reveal, at)
+        return self._trail(reveal.environment).write_as(form, at=at)
+
+    def _learnt(self, reveal: Reveal, at: datetime) -> Form:
+        """How `reveal` is spelt. It is kept with its spelling, so that no other object can have its id meanwhile."""
+        form = Form.of(_entry(reveal, at))
+        if len(self._forms) >= _MOST_REMEMBERED:
+            self._forms.clear()
+        self._forms[id(reveal)] = (reveal, form)
+        return form
 
     def rows(self, record: str, count: int) -> None:
-        """Records that `count` rows of the reveal `record` were fetched. Never raises: the reveal stands recorded."""
+        """Has it recorded, a moment later, that `count` rows of the reveal `record` were fetched. Never raises."""
+        self._tally.add(record, count)
+
+    def settle(self) -> None:
+        """Whatever `rows` was told until now is recorded."""
+        self._tally.settle()
+
+    def _counted(self, counts: Sequence[Count]) -> None:
         for environment, trail in list(self._trails.items()):
-            if trail.wrote(record):
-                self._try(
-                    Entry(event=Event.FETCHED, environment=environment, at=self._clock(), record=record, rows=count)
-                )
+            own = tuple(count for count in counts if trail.wrote(count.record))
+            if own:
+                trail.note(Entry(event=Event.FETCHED, environment=environment, at=self._clock(), counts=own))
 
     def refused(
         self,
@@ -94,6 +99,25 @@ class Recorder:
             self._trail(entry.environment).write(entry)
         except RecordError as exc:
             _log.warning("%s is not recorded: %s", entry.event, exc)
+
+
+def _entry(reveal: Reveal, at: datetime) -> Entry:
+    return Entry(
+        event=Event.REVEALED,
+        environment=reveal.environment,
+        at=at,
+        principal=reveal.principal,
+        groups=reveal.groups,
+        client=reveal.client,
+        database=reveal.database,
+        tables=reveal.tables,
+        database_role=reveal.database_role,
+        columns=tuple(str(column) for column in reveal.columns),
+        grants=tuple(map(_use, reveal.permits)),
+        fingerprint=reveal.fingerprint,
+        statement=reveal.statement,
+        policy_version=reveal.policy_version,
+    )
 
 
 def _use(permit: Permit) -> GrantUse:

@@ -12,8 +12,9 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from grants.audit import AuditRecord, parsed
+from grants.audit import parsed
 from grants.files import appended, locked, replaced, synchronised
+from grants.sealing import Sealed
 from grants.store import Store
 
 _log = logging.getLogger("unmask.audit")
@@ -27,7 +28,7 @@ class Sink(Protocol):
         """Whether a record that it took outlives this process."""
         ...
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: Sealed) -> None:
         """Keep `record`; raises where that is not certain. It may be given the same record again."""
         ...
 
@@ -39,7 +40,7 @@ class Sink(Protocol):
 class BatchSink(Sink, Protocol):
     """A sink that keeps several records at the cost of one."""
 
-    def write_all(self, records: Sequence[AuditRecord]) -> None:
+    def write_all(self, records: Sequence[Sealed]) -> None:
         """As `write`, for all of `records`, in their order."""
         ...
 
@@ -66,9 +67,9 @@ def place_of(sink: Sink) -> str:
     return str(getattr(sink, "place", type(sink).__name__))
 
 
-def write_all(sink: Sink, records: Sequence[AuditRecord]) -> None:
+def write_all(sink: Sink, records: Sequence[Sealed]) -> None:
     """Keep `records` in `sink`, at once where it can; raises where that is not certain."""
-    at_once: Callable[[Sequence[AuditRecord]], None] | None = getattr(sink, "write_all", None)
+    at_once: Callable[[Sequence[Sealed]], None] | None = getattr(sink, "write_all", None)
     if at_once is not None:
         at_once(records)
         return
@@ -90,7 +91,7 @@ class StreamSink:
         """Which server the stream is on."""
         return self._store.address
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: Sealed) -> None:
         """Keep `record`.
 
         Raises:
@@ -98,13 +99,13 @@ class StreamSink:
         """
         self.write_all((record,))
 
-    def write_all(self, records: Sequence[AuditRecord]) -> None:
+    def write_all(self, records: Sequence[Sealed]) -> None:
         """Keep `records`, in one round trip.
 
         Raises:
             StoreError: Redis did not confirm all of them.
         """
-        self._store.append(records[0].environment, [record.canonical().decode() for record in records])
+        self._store.append(records[0].environment, [record.text for record in records])
 
     def entries(self, environment: str) -> Iterator[str]:
         """The records, oldest first.
@@ -147,7 +148,7 @@ class JsonLinesSink:
         self._rotate_at = rotate_at
         self._keep = keep
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: Sealed) -> None:
         """Keep `record`.
 
         Raises:
@@ -155,13 +156,13 @@ class JsonLinesSink:
         """
         self.write_all((record,))
 
-    def write_all(self, records: Sequence[AuditRecord]) -> None:
+    def write_all(self, records: Sequence[Sealed]) -> None:
         """Keep `records`, synchronised once.
 
         Raises:
             OSError: the disk did not take all of them.
         """
-        lines = b"".join(record.canonical() + b"\n" for record in records)
+        lines = "".join(record.text + "\n" for record in records).encode()
         with locked(self._path) as descriptor:
             if self._rotate_at is None or os.fstat(descriptor).st_size < self._rotate_at:
                 appended(descriptor, lines)
@@ -237,9 +238,9 @@ class LoggingSink:
 
     is_durable = False
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: Sealed) -> None:
         """Log `record`."""
-        _log.info("%s", record.canonical().decode())
+        _log.info("%s", record.text)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -6,8 +6,8 @@ from functools import partial
 from sqlalchemy import Connection, Engine, Select, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from grants.audit import AuditRecord
 from grants.errors import StoreError
+from grants.sealing import Sealed
 from grants.sql_tables import TRAIL, Database
 
 _PAGE = 1000
@@ -23,7 +23,7 @@ class SqlSink:
         """`address`: an SQLAlchemy URL, or an engine that is not hooked. The table is made where it is missing."""
         self._database = Database(address, TRAIL)
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: Sealed) -> None:
         """Keep `record`.
 
         Raises:
@@ -31,7 +31,7 @@ class SqlSink:
         """
         self.write_all((record,))
 
-    def write_all(self, records: Sequence[AuditRecord]) -> None:
+    def write_all(self, records: Sequence[Sealed]) -> None:
         """Keep `records`, in one transaction.
 
         Raises:
@@ -86,7 +86,7 @@ def _rows(connection: Connection, *, query: Select[int, str]) -> Sequence[tuple[
     return [(number, text) for number, text in connection.execute(query)]
 
 
-def _row(record: AuditRecord) -> dict[str, object]:
+def _row(record: Sealed) -> dict[str, object]:
     return {
         "environment": record.environment,
         "writer": record.writer,
@@ -94,7 +94,7 @@ def _row(record: AuditRecord) -> dict[str, object]:
         "at": record.at,
         "event": record.event.value,
         "principal": record.principal,
-        "record": record.canonical().decode(),
+        "record": record.text,
     }
 
 

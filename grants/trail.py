@@ -9,14 +9,15 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
-from grants.audit import AuditRecord, Entry, Seal
+from grants.audit import Entry, Seal
 from grants.breaker import Breaker
 from grants.checkpoints import Checkpoints, Marker
 from grants.errors import GrantError, RecordError
 from grants.forks import renewed_after_fork
+from grants.sealing import Form, Place, Sealed
 from grants.sinks import Sink, StreamSink, place_of, write_all
 
 _log = logging.getLogger(__name__)
@@ -31,20 +32,20 @@ class _Channel:
     def __init__(self, sink: Sink, begin: int) -> None:
         self.sink = sink
         self.breaker = Breaker(_PAUSE)
-        self._queue: deque[AuditRecord] = deque(maxlen=_LONGEST_QUEUE)
+        self._queue: deque[Sealed] = deque(maxlen=_LONGEST_QUEUE)
         self._lock = threading.Lock()
         self._next = begin  # the number of the first record that the sink has not taken
 
-    def put(self, record: AuditRecord) -> None:
+    def put(self, record: Sealed) -> None:
         """Have `record` sent with the next flush."""
         self._queue.append(record)
 
-    def has_taken(self, record: AuditRecord) -> bool:
+    def has_taken(self, record: Sealed) -> bool:
         """Whether the sink has taken `record`, and everything before it that it could have."""
         with self._lock:
             return record.sequence < self._next or (self._flush() and record.sequence < self._next)
 
-    def passed(self, record: AuditRecord) -> None:
+    def passed(self, record: Sealed) -> None:
         """The sink holds `record`, by another way."""
         self._next = record.sequence + 1
 
@@ -71,7 +72,7 @@ class _Channel:
         self.breaker.close()
         return True
 
-    def _taken(self, batch: tuple[AuditRecord, ...]) -> None:
+    def _taken(self, batch: tuple[Sealed, ...]) -> None:
         # The oldest may have been dropped meanwhile, because the queue was full.
         while self._queue and self._queue[0].sequence <= batch[-1].sequence:
             self._queue.popleft()
@@ -115,6 +116,14 @@ class Trail:
     def write(self, entry: Entry) -> str:
         """The id of the record that `entry` became, once a durable sink has taken it.
 
+        Raises:
+            RecordError: none took it.
+        """
+        return self.write_as(Form.of(entry), at=entry.at)
+
+    def write_as(self, form: Form, *, at: datetime) -> str:
+        """As `write`, for an entry that is spelt already.
+
         Threads that write at the same time share one write of each sink.
 
         Raises:
@@ -124,17 +133,14 @@ class Trail:
             durable = [channel for channel in self._channels if channel.sink.is_durable]
             if all(channel.breaker.is_open for channel in durable):
                 raise RecordError("no durable audit sink answers: nothing may be revealed until one does")
-            record = self._next(entry)
-            self._advance(record)
-            for channel in self._channels:
-                channel.put(record)
+            record = self._put(form, at)
         taken = [channel.has_taken(record) and channel.sink.is_durable for channel in self._channels]
         if not any(taken):
             raise RecordError("no durable audit sink took the record: see the log for why")
         self._mark(record)
         return record.id
 
-    def _mark(self, record: AuditRecord) -> None:
+    def _mark(self, record: Sealed) -> None:
         if self._marker is not None:
             self._marker.mark(record)
 
@@ -148,9 +154,9 @@ class Trail:
         """
         with self._lock:
             self._make_way()
-            record = self._next(entry)
+            record = self._next(Form.of(entry), entry.at)
             is_streamed = any(map(self._is_home, self._sinks))
-            if not commit(record.canonical().decode() if is_streamed else ""):
+            if not commit(record.text if is_streamed else ""):
                 return False
             self._advance(record)
             taken = [self._sent(channel, record) for channel in self._channels]
@@ -161,7 +167,15 @@ class Trail:
         self._mark(record)
         return True
 
-    def _sent(self, channel: _Channel, record: AuditRecord) -> bool:
+    def note(self, entry: Entry) -> None:
+        """Have `entry` recorded, now where a sink takes it, else with what is written next. Never raises."""
+        with self._lock:
+            record = self._put(Form.of(entry), entry.at)
+        taken = [channel.has_taken(record) and channel.sink.is_durable for channel in self._channels]
+        if any(taken):
+            self._mark(record)
+
+    def _sent(self, channel: _Channel, record: Sealed) -> bool:
         """Whether a durable sink has the record of a step that is stored."""
         if self._is_home(channel.sink):
             channel.passed(record)
@@ -181,17 +195,17 @@ class Trail:
             else:
                 channel.flush()
 
-    def _next(self, entry: Entry) -> AuditRecord:
-        fields = {name: getattr(entry, name) for name in Entry.model_fields}
-        unsealed = AuditRecord(
-            **fields,
-            id=f"{self._writer}-{self._sequence}",
-            writer=self._writer,
-            sequence=self._sequence,
-            previous=self._previous,
-        )
-        return unsealed.model_copy(update={"seal": self._seal.of(unsealed.sealed_bytes())})
+    def _put(self, form: Form, at: datetime) -> Sealed:
+        record = self._next(form, at)
+        self._advance(record)
+        for channel in self._channels:
+            channel.put(record)
+        return record
 
-    def _advance(self, record: AuditRecord) -> None:
+    def _next(self, form: Form, at: datetime) -> Sealed:
+        place = Place(self._writer, self._sequence, self._previous)
+        return Sealed.at_place(place, form, at=at, seal=self._seal)
+
+    def _advance(self, record: Sealed) -> None:
         self._sequence += 1
         self._previous = record.seal

@@ -62,7 +62,7 @@ NOBODY = Access()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reveal:
-    """One statement's use of grants, reported before the statement runs.
+    """One statement's use of grants, reported before the statement runs: the same object each time that it runs so.
 
     `database_role`: the role of the database that the statement runs under, where a permit gives it one.
     `statement` is the text with every literal replaced by `?`. Nothing here holds a literal, parameter or cell.
@@ -80,4 +80,3 @@ class Reveal:
     fingerprint: Fingerprint
     statement: str
     policy_version: str
-    at: datetime

@@ -39,11 +39,14 @@ class Recorder(Protocol):
     """Where reveals and refusals are recorded."""
 
     def reveal(self, reveal: Reveal) -> str:
-        """The id of the record, once it is as durable as the sink promises; any exception means it is not recorded."""
+        """The id of the record, once it is as durable as the sink promises; any exception means it is not recorded.
+
+        The recorder says when it was. What is revealed again in the same way comes as the same object.
+        """
         ...
 
     def rows(self, record: str, count: int) -> None:
-        """Add to `record` how many rows were fetched."""
+        """Add to `record` how many rows were fetched: soon, without a wait, on whatever thread it is told."""
         ...
 
     def refused(

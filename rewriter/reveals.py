@@ -154,16 +154,14 @@ class Reporter:
         if limited and not (self._source is not None and self._source.spend(limited)):
             # Fail closed: what cannot be counted is not used.
             return without(access, limited.__contains__)
-        reveal = self._reveal(who, rewritten.fingerprint, rewritten.statement, permits=permits, at=at)
+        reveal = self._reveal(who, rewritten.fingerprint, rewritten.statement, permits=permits)
         columns = tuple(sorted(rewritten.revealed))
         reveal = replace(reveal, database=run.database, tables=rewritten.tables, columns=columns)
         reveal = replace(reveal, database_role=run.database_role)
         # Fail closed: what cannot be recorded is masked.
         return self._recorded(self._recorder, reveal) or NOBODY
 
-    def _reveal(
-        self, who: Who, fingerprint: Fingerprint, statement: str, *, permits: tuple[Permit, ...], at: datetime
-    ) -> Reveal:
+    def _reveal(self, who: Who, fingerprint: Fingerprint, statement: str, *, permits: tuple[Permit, ...]) -> Reveal:
         return Reveal(
             principal=who.principal or Principal(""),
             groups=tuple(sorted(who.groups)),
@@ -176,7 +174,6 @@ class Reporter:
             fingerprint=fingerprint,
             statement=statement,
             policy_version=self._place.policy_version,
-            at=at,
         )
 
     @staticmethod
@@ -197,7 +194,7 @@ class Reporter:
         if self._recorder is None:
             return True
         permit = Permit(grant="trusted", columns=frozenset(), reason="the policy trusts this principal")
-        reveal = self._reveal(who, fingerprint, statement, permits=(permit,), at=datetime.now(UTC))
+        reveal = self._reveal(who, fingerprint, statement, permits=(permit,))
         return self._recorded(self._recorder, reveal) is not None
 
     def refused(self, principal: Principal | None, refusal: StatementRefused) -> None:

@@ -38,11 +38,11 @@ def lines_of(records: Iterable[AuditRecord], wanted: Filter) -> list[Line]:
     counts: dict[str, int] = {}
     kept = []
     for record in records:
-        if record.event is Event.FETCHED and record.record is not None:
-            counts[record.record] = counts.get(record.record, 0) + (record.rows or 0)
+        for count in record.counts or ():
+            counts[count.record] = counts.get(count.record, 0) + count.rows
         if wanted.matches(record):
             kept.append(record)
-    return [Line(record, record.rows if record.rows is not None else counts.get(record.id)) for record in kept]
+    return [Line(record, counts.get(record.id)) for record in kept]
 
 
 def print_records(lines: list[Line], format_: Format, environment: str) -> None:

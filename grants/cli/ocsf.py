@@ -118,7 +118,7 @@ def _unmapped(record: AuditRecord, rows: int | None) -> dict[str, Any]:
         "holder": record.holder,
         "expires_at": record.expires_at.isoformat() if record.expires_at else None,
         "policy_version": record.policy_version,
-        "record": record.record,
+        "counts": [count.model_dump() for count in record.counts or ()] or None,
         "writer": record.writer,
         "seal": record.seal,
     }

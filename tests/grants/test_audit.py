@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from grants import Event, Filter, RecordError, audit, chains
 from grants.audit import AuditRecord, Entry, GrantUse, KeyedHash, PersonalSeal, Seals
+from grants.sealing import Sealed
 from grants.trail import Trail
 from tests.grants.conftest import KEYS
 
@@ -25,16 +26,21 @@ class Kept:
 
     def __init__(self) -> None:
         """Empty."""
-        self.records: list[AuditRecord] = []
+        self.sealed: list[Sealed] = []
 
     @property
     def texts(self) -> list[str]:
         """What it holds."""
-        return [record.canonical().decode() for record in self.records]
+        return [record.text for record in self.sealed]
 
-    def write(self, record: AuditRecord) -> None:
+    @property
+    def records(self) -> list[AuditRecord]:
+        """The same, read."""
+        return [record.record for record in self.sealed]
+
+    def write(self, record: Sealed) -> None:
         """Keep it."""
-        self.records.append(record)
+        self.sealed.append(record)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -45,7 +51,7 @@ class Faulty(Kept):
 
     is_failing = False
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: Sealed) -> None:
         """Keep it, or not."""
         if self.is_failing:
             raise OSError("disk")
@@ -264,9 +270,9 @@ def test_a_record_of_another_environment_is_found() -> None:
 class Broken(Kept):
     """A sink of somebody's own that fails in its own way, and quotes what it was given."""
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: Sealed) -> None:
         """Not what a sink should raise."""
-        raise LookupError(record.statement)
+        raise LookupError(record.text)
 
 
 def test_a_sink_may_raise_what_it_likes(caplog: pytest.LogCaptureFixture) -> None:

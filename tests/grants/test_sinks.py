@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from grants import Event, Grants, JsonLinesSink, LoggingSink, RecordError, SqlSink, StoreError, chains
-from grants.audit import AuditRecord
+from grants.sealing import Sealed
 from grants.trail import Trail
 from masking import Policy, Principal
 from tests.fix_redis import RedisServer
@@ -190,11 +190,11 @@ def test_a_table_holds_each_record_once_and_lets_nobody_take_its_place(table: st
     for number in range(3):
         trail.write(entry(number))
     sink = SqlSink(table)
-    sink.write_all(kept.records[:2])
-    sink.write_all(kept.records)
+    sink.write_all(kept.sealed[:2])
+    sink.write_all(kept.sealed)
     assert list(sink.entries("prod")) == kept.texts
     with pytest.raises(StoreError):
-        sink.write(kept.records[2].model_copy(update={"reason": "another"}))
+        sink.write(kept.sealed[2]._replace(text="{}"))
     sink.close()
 
 
@@ -208,11 +208,11 @@ def test_a_table_that_is_away_is_an_error_without_its_password() -> None:
         Trail([sink], SEAL).write(entry())
 
 
-def written_record() -> AuditRecord:
+def written_record() -> Sealed:
     """One record."""
     kept = Kept()
     Trail([kept], SEAL).write(entry())
-    return kept.records[0]
+    return kept.sealed[0]
 
 
 def test_a_file_is_set_aside_when_it_is_full(tmp_path: Path) -> None:
@@ -244,11 +244,11 @@ class Slow(Kept):
         self.gate = threading.Semaphore(0)
         self.batches: list[int] = []
 
-    def write_all(self, records: Sequence[AuditRecord]) -> None:
+    def write_all(self, records: Sequence[Sealed]) -> None:
         """Keep them all at once."""
         assert self.gate.acquire(timeout=10)
         self.batches.append(len(records))
-        self.records.extend(records)
+        self.sealed.extend(records)
 
 
 def test_threads_share_one_write() -> None:
