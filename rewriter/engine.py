@@ -198,11 +198,11 @@ def _hook(engine: Engine, principals: Principals, reports: _Reports, *, policy: 
     if dialect is None:
         raise RewriteError(f"{engine.dialect.name} cannot be hooked. Supported: {', '.join(sorted(_DIALECTS))}")
     driver = driver_of(_DRIVERS.get((engine.dialect.driver, engine.dialect.is_async), engine.dialect.driver))
-    if policy.database_roles and reports.source is not None and driver.session is None:
+    if policy.database_roles and reports.source is not None and driver.taken is None:
         # Fail closed: a grant would not give what was approved.
         raise RewriteError(
             f"the policy has roles with a database_role, and none can be taken by {engine.dialect.driver} here."
-            " Supported: psycopg and psycopg2 on PostgreSQL, without asyncio"
+            " Supported: every driver of PostgreSQL, and PyMySQL"
         )
     schemas = Schemas(policy, dialect, driver, is_per_connection=_is_in_memory(engine))
     return Hook(

@@ -196,9 +196,9 @@ class Hook:
     def _under_role(self, who: Who, role: str, /, cursor: Any, call: Callable[[], _Result]) -> _Result:  # noqa: PLR0917 -- two are bound
         """What `call` returns; the role is there for it alone."""
         try:
-            if self.driver.session is None:
+            if self.driver.taken is None:
                 raise roles.unavailable()
-            with roles.taken(self.driver.session(cursor.connection), role):
+            with self.driver.taken(cursor, role):
                 return call()
         except StatementRefused as refusal:
             self._reporter.refused(who.principal, refusal)

@@ -1,16 +1,17 @@
-"""A role of the database, taken for one statement and given back right after it. PostgreSQL only.
+"""A role of the database, taken for one statement and given back right after it: on PostgreSQL.
 
 Rules:
 - the role is set for the transaction alone (`SET LOCAL ROLE`), and where there is none, one is made for the statement:
   whatever happens to the process, the connection or a pool of sessions behind it, the role ends with the transaction;
 - in a transaction that failed nothing can be given back and nothing runs: whatever ends that state undoes the setting,
   because no savepoint is made under a role;
-- where giving it back fails otherwise, the connection is closed: the next statement never runs on it;
+- where giving it back fails otherwise, the connection is closed: the next statement never runs on it. What the
+  statement itself failed with is raised all the same, alone: it may hold cells that are withheld from it;
 - names must mean the same under the role, or the statement was judged for other tables than it would read.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -21,9 +22,9 @@ _TAKE = """
 SELECT pg_catalog.current_setting('role'), pg_catalog.current_schemas(true)::text,
        pg_catalog.set_config('role', rolname::text, true), pg_catalog.current_schemas(true)::text
 FROM pg_catalog.pg_roles
-WHERE rolname::text = %s AND pg_catalog.pg_has_role(session_user, oid, 'MEMBER')
+WHERE rolname::text = {} AND pg_catalog.pg_has_role(session_user, oid, 'MEMBER')
 """
-_GIVE_BACK = "SELECT pg_catalog.set_config('role', %s, true)"
+_GIVE_BACK = "SELECT pg_catalog.set_config('role', {}, true)"
 
 
 class Status(IntEnum):
@@ -61,6 +62,7 @@ class Session:
     is_autocommit: bool
     is_busy: bool
     close: Callable[[], None]
+    placeholder: str = "%s"
 
 
 def unavailable() -> StatementRefused:
@@ -75,21 +77,22 @@ def taken(session: Session, role: str) -> Iterator[None]:
     Raises:
         StatementRefused: the session may not take it, or names mean something else under it.
     """
-    if session.status() == Status.FAILED:
-        yield  # the server runs nothing, under no role
+    if session.status() in (Status.FAILED, Status.UNKNOWN):
+        yield  # nothing runs, under no role: the transaction failed, or there is no connection any more
         return
     if session.is_busy or session.status() not in (Status.IDLE, Status.IN_TRANSACTION):
         raise unavailable()
     with _in_transaction(session):
-        before = None
+        with _closing(session):
+            before = _take(session, role)
         try:
-            with _closing(session):
-                before = _take(session, role)
             yield
-        finally:
-            with _closing(session):
-                if before is not None:
-                    _give_back(session, before)
+        except BaseException:
+            with suppress(Exception), _closing(session):
+                _give_back(session, before)
+            raise
+        with _closing(session):
+            _give_back(session, before)
 
 
 @contextmanager
@@ -103,7 +106,7 @@ def _in_transaction(session: Session) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with _closing(session):
+        with suppress(Exception), _closing(session):
             _run(session, "ROLLBACK")
         raise
     _run(session, "COMMIT")  # its failure ends the transaction as well
@@ -130,7 +133,7 @@ def _run(session: Session, sql: str) -> None:
 def _take(session: Session, role: str) -> str:
     """The role that was there before, which is "none" for the session's own."""
     with session.cursor() as cursor:
-        cursor.execute(_TAKE, (role,))
+        cursor.execute(_TAKE.format(session.placeholder), (role,))
         found = cursor.fetchone()
     if found is None:
         hint = f"GRANT the role {role} to the application's user: it is no member, or there is no such role."
@@ -146,6 +149,10 @@ def _take(session: Session, role: str) -> str:
 def _give_back(session: Session, before: str) -> None:
     if session.status() in (Status.FAILED, Status.UNKNOWN):
         return  # undone with the transaction, or gone with the session
-    with session.cursor() as cursor:
-        cursor.execute(_GIVE_BACK, (before,))
-        cursor.fetchone()
+    try:
+        with session.cursor() as cursor:
+            cursor.execute(_GIVE_BACK.format(session.placeholder), (before,))
+            cursor.fetchone()
+    except Exception:
+        if session.status() != Status.FAILED:  # some drivers learn by this alone that the transaction failed
+            raise

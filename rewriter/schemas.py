@@ -7,18 +7,22 @@ off (docs/threat-model.md).
 """
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from masking import Dialect, Policy, Principal
 from rewriter.binding import Binding, bind
-from rewriter.catalog import catalog_stamp, load_catalog
-from rewriter.guards import Driver
+from rewriter.catalog import catalog_stamp, load_catalog, merged
+from rewriter.errors import StatementRefused
+from rewriter.guards import Driver, Whole
 from rewriter.renames import Renames
 from rewriter.schema import Catalog
 from rewriter.statement_cache import StatementCache
 from rewriter.stored_views import with_stored_views
+
+_Found = TypeVar("_Found")
 
 _SHARED_BYTES = 8 * 1024 * 1024
 _PRIVATE_BYTES = 1024 * 1024
@@ -121,12 +125,12 @@ class Schemas:
     def _read(self, connection: Any, before: View | None) -> View:
         start = self.clock()
         with self._driver.unguarded(connection) as cursor:
-            stamp = catalog_stamp(cursor, self.dialect)
+            stamp = " ".join(self._by_role(connection, lambda: catalog_stamp(cursor, self.dialect)))
             end = self.clock()
             fresh_until = end + max(_LEASE, (end - start) / _MOST_OF_TIME)
             if before is not None and before.stamp == stamp:
                 return replace(before, fresh_until=fresh_until)
-            catalog = load_catalog(cursor, self.dialect)
+            catalog = merged(self._by_role(connection, lambda: load_catalog(cursor, self.dialect)))
         if before is not None and before.catalog.version == catalog.version:
             return replace(before, fresh_until=fresh_until, stamp=stamp)
         size = _PRIVATE_BYTES if self._state(connection).is_private else _SHARED_BYTES
@@ -137,6 +141,15 @@ class Schemas:
             catalog=catalog,
             statements=StatementCache(size),
         )
+
+    def _by_role(self, connection: Any, read: Callable[[], _Found]) -> tuple[_Found, ...]:
+        """What `read` gives to the session, and to each role that it may take where those see more of the schema."""
+        found, taken = [read()], self._driver.taken
+        if self._driver.is_schema_by_role and taken is not None:
+            for role in sorted(set(self.policy.database_roles.values())):
+                with suppress(StatementRefused), taken(Whole(connection), role):
+                    found.append(read())
+        return tuple(found)
 
     def changed(self, connection: Any, *, is_apart: bool = False) -> None:
         """`connection` changed the schema: it sees that at once, the others when its transaction ends.

@@ -1,5 +1,6 @@
 """Which engine's reader reads a catalog, and the version that a catalog gets."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -30,6 +31,27 @@ def load_catalog(cursor: Cursor, dialect: Dialect) -> Catalog:
         case _:
             assert_never(dialect)
     return replace(catalog, version=content_version(catalog))
+
+
+def merged(catalogs: Sequence[Catalog]) -> Catalog:
+    """One schema of what several roles see of it: of each relation, what most of it is known of."""
+    first = catalogs[0]
+    if len(catalogs) == 1:
+        return first
+    relations: dict[tuple[str, str], Relation] = {}
+    for relation in (one for catalog in catalogs for one in catalog.relations.values()):
+        known = relations.get(relation.key)
+        if known is None or _known_of(relation) > _known_of(known):
+            relations[relation.key] = relation
+    user_functions = first.user_functions.union(*(one.user_functions for one in catalogs))
+    builtins = first.builtins - user_functions
+    whole = replace(first, relations=relations, user_functions=user_functions, builtins=builtins)
+    return replace(whole, version=content_version(whole))
+
+
+def _known_of(relation: Relation) -> tuple[int, bool, int, int]:
+    keys = len(relation.primary_key), len(relation.foreign_keys)
+    return (len(relation.columns), relation.definition is not None, *keys)
 
 
 def catalog_stamp(cursor: Cursor, dialect: Dialect) -> str:

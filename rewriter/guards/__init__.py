@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import Any
 
 from rewriter.errors import RewriteError
-from rewriter.guards.gate import Driver, is_guarded
+from rewriter.guards.gate import Driver, Whole, is_guarded
 
-__all__ = ["Driver", "batching", "driver_of", "is_guarded"]
+__all__ = ["Driver", "Whole", "batching", "driver_of", "is_guarded"]
 
 _MODULES = {
     "pysqlite": "rewriter.guards.pysqlite",

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
-from rewriter.guards.gate import Gate, formatted
+from rewriter.guards.gate import Gate, Whole, formatted
 from rewriter.prepared import Safe
 
 _Result = TypeVar("_Result")
@@ -109,13 +109,6 @@ def plain_text(operation: object) -> str:
     return str(operation)
 
 
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """The connection that a coroutine's statement runs on, where the gate expects a cursor."""
-
-    connection: Any
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One statement that reached a driver's coroutine without having come through the dialect.
@@ -139,7 +132,7 @@ class Call:
     def _judged(self, call: Callable[[Safe], Awaitable[_Result]]) -> _Result:
         gate: Gate = self.connection.gate
         safe = gate.admit(self.connection, self.text, is_formatted=self.is_formatted)
-        result = gate.run(_Session(self.connection), safe.unrecorded(), lambda: await_(call(safe)))
+        result = gate.run(Whole(self.connection), safe.unrecorded(), lambda: await_(call(safe)))
         count = self.count(result)
         if count is not None and count >= 0:
             gate.counted(safe, count)

@@ -6,7 +6,7 @@ it is fetched: so only the adapter, whose every execution is judged anew, may ha
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,6 +21,7 @@ from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, is_guard
 from rewriter.guards.savepoints import in_transaction
 from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
+from rewriter.roles import Session, Status, taken
 
 _Result = TypeVar("_Result")
 
@@ -144,22 +145,30 @@ _ADAPTED = AsyncAdapt_asyncpg_dbapi(asyncpg)  # type: ignore[no-untyped-call] # 
 
 
 class _Fetching:
-    """A cursor, as far as the hook needs one. Its errors are the adapter's."""
+    """A cursor, as far as the hook needs one. Its errors are the adapter's.
+
+    `has_failed`: it was told that the transaction failed, of which asyncpg itself says nothing.
+    """
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._rows: Sequence[Any] = ()
+        self.has_failed = False
 
     def execute(self, sql: str, parameters: Any = (), /) -> object:
         try:
             # The driver's own method: a guarded connection would judge it.
             self._rows = await_(asyncpg.Connection.fetch(self._connection, sql, *parameters))
         except asyncpg.PostgresError as error:
+            self.has_failed = isinstance(error, asyncpg.InFailedSQLTransactionError)
             AsyncAdapt_asyncpg_connection._handle_exception_no_connection(_ADAPTED, error)  # noqa: SLF001 -- as its cursors do
         return None
 
     def fetchall(self) -> Sequence[Any]:
         return self._rows
+
+    def fetchone(self) -> Any:
+        return self._rows[0] if self._rows else None
 
 
 @contextmanager
@@ -201,6 +210,30 @@ def _session_fault(connection: Any) -> str | None:
     return postgresql_fault(settings.standard_conforming_strings, settings.client_encoding)
 
 
+def _taken(cursor: Any, role: str) -> AbstractContextManager[None]:
+    raw, adapter = cursor.connection, getattr(cursor, "_adapt_connection", None)
+    if adapter is not None and adapter._transaction is None:  # noqa: SLF001 -- as its cursors do, before their statement
+        await_(adapter._start_transaction())  # noqa: SLF001 -- nothing in autocommit
+    fetching = _Fetching(raw)
+
+    def status() -> Status:
+        if raw.is_closed():
+            return Status.UNKNOWN
+        if not raw.is_in_transaction():
+            return Status.IDLE
+        return Status.FAILED if fetching.has_failed else Status.IN_TRANSACTION
+
+    session = Session(
+        cursor=lambda: nullcontext(fetching),
+        status=status,
+        is_autocommit=True,  # whatever the adapter begins, it has begun
+        is_busy=False,
+        close=raw.terminate,
+        placeholder="$1",
+    )
+    return taken(session, role)
+
+
 DRIVER = Driver(
     errors=(AsyncAdapt_asyncpg_dbapi.Error, asyncpg.PostgresError),
     adopt=_adopt,
@@ -208,4 +241,5 @@ DRIVER = Driver(
     keep_secrets=_keep_secrets,
     withheld=_withheld,
     session_fault=_session_fault,
+    taken=_taken,
 )

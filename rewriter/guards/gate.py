@@ -8,7 +8,6 @@ from typing import Any, Protocol, TypeVar
 
 from masking import SessionSecret
 from rewriter.prepared import Safe
-from rewriter.roles import Session
 
 _Result = TypeVar("_Result")
 
@@ -23,6 +22,13 @@ class RawCursor(Protocol):
     def fetchall(self) -> Sequence[Any]:
         """All rows of the last statement."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A connection where a cursor on it is expected."""
+
+    connection: Any
 
 
 class Gate(Protocol):
@@ -82,7 +88,9 @@ class Driver:
     `keep_secrets` puts the policy's keys into a new session for good, bound, so that they are in no statement's text.
     `withheld` is an error of the same class without cells, or None where the error holds none. `session_fault` says
     what is wrong with a session's settings, where they change how statements are read (`rewriter.guards.sessions`).
-    `session` is what database roles are taken in (`rewriter.roles`); None where none can be.
+    `taken` is a context in which statements of a cursor's connection run under a role of the database, which is given
+    back at its end; None where none can be. `is_schema_by_role`: a session sees what its role has rights to, and
+    nothing else of the schema.
     """
 
     errors: type[BaseException] | tuple[type[BaseException], ...]
@@ -92,7 +100,8 @@ class Driver:
     withheld: Callable[[BaseException], BaseException | None]
     configure: Callable[[dict[str, Any], Gate], None] = lambda _arguments, _gate: None
     session_fault: Callable[[Any], str | None] = lambda _connection: None
-    session: Callable[[Any], Session] | None = None
+    taken: Callable[[Any, str], AbstractContextManager[None]] | None = None
+    is_schema_by_role: bool = False
 
 
 def formatted(parameters: Iterable[Any]) -> Iterator[Any]:

@@ -1,7 +1,7 @@
 """Guards of psycopg2: subclasses by `connection_factory=`."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, ClassVar
 
 import psycopg2
@@ -15,7 +15,7 @@ from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatte
 from rewriter.guards.savepoints import in_transaction
 from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
-from rewriter.roles import Session
+from rewriter.roles import Session, taken
 
 
 class GuardedCursor(extensions.cursor):  # type: ignore[misc] # the driver has no types
@@ -161,14 +161,16 @@ def _session_fault(connection: Any) -> str | None:
     return postgresql_fault(status("standard_conforming_strings"), status("client_encoding"))
 
 
-def _session(connection: Any) -> Session:
-    return Session(
+def _taken(cursor: Any, role: str) -> AbstractContextManager[None]:
+    connection = cursor.connection
+    session = Session(
         cursor=lambda: closing(extensions.cursor(connection)),
         status=connection.get_transaction_status,
         is_autocommit=connection.autocommit,
         is_busy=bool(connection.async_),
         close=connection.close,
     )
+    return taken(session, role)
 
 
 DRIVER = Driver(
@@ -179,5 +181,5 @@ DRIVER = Driver(
     keep_secrets=_keep_secrets,
     withheld=_withheld,
     session_fault=_session_fault,
-    session=_session,
+    taken=_taken,
 )

@@ -1,7 +1,7 @@
 """Guards of psycopg: the connection's class is replaced by a subclass that hands out guarded cursors."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from rewriter.guards.psycopg_parts import (
 )
 from rewriter.guards.savepoints import in_transaction
 from rewriter.prepared import Safe
-from rewriter.roles import Session
+from rewriter.roles import Session, taken
 
 
 def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
@@ -136,14 +136,16 @@ def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
         bind_secrets(cursor, secrets, "%s")
 
 
-def _session(connection: Any) -> Session:
-    return Session(
+def _taken(cursor: Any, role: str) -> AbstractContextManager[None]:
+    connection = cursor.connection
+    session = Session(
         cursor=partial(psycopg.Cursor, connection, row_factory=tuple_row),
         status=lambda: connection.info.transaction_status,
         is_autocommit=connection.autocommit,
         is_busy=connection.pgconn.pipeline_status != PipelineStatus.OFF,
         close=connection.close,
     )
+    return taken(session, role)
 
 
 DRIVER = Driver(
@@ -153,5 +155,5 @@ DRIVER = Driver(
     keep_secrets=_keep_secrets,
     withheld=withheld,
     session_fault=session_fault,
-    session=_session,
+    taken=_taken,
 )

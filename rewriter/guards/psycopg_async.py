@@ -1,11 +1,12 @@
 """Guards of psycopg's asynchronous connections, and of SQLAlchemy's adapter to them."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 from sqlalchemy.dialects.postgresql.psycopg import AsyncAdapt_psycopg_cursor, AsyncAdapt_psycopg_ss_cursor
 from sqlalchemy.util.concurrency import await_, greenlet_spawn
@@ -22,6 +23,7 @@ from rewriter.guards.psycopg_parts import (
 )
 from rewriter.guards.savepoints import in_transaction
 from rewriter.prepared import Safe
+from rewriter.roles import Session, taken
 
 
 class GuardedAdapterCursor(AdapterCursor):
@@ -76,6 +78,8 @@ class GuardedCursor:
         text, is_formatted = text_of(query, connection), params is not None
         safe = await greenlet_spawn(self.gate.admit, connection, text, is_formatted=is_formatted)
         rows: Any = super().stream(safe, params, **options)  # type: ignore[misc]
+        if safe.aftermath is not None and safe.aftermath.under is not None:
+            self.gate.allow_raw("stream() under a database role")
         bare, count = safe.unrecorded(), 0
 
         def following() -> Any:
@@ -162,6 +166,9 @@ class _Waiting:
     def fetchall(self) -> Sequence[Any]:
         return await_(self._cursor.fetchall())
 
+    def fetchone(self) -> Any:
+        return await_(self._cursor.fetchone())
+
 
 @contextmanager
 def _unguarded(connection: Any) -> Iterator[RawCursor]:
@@ -199,6 +206,23 @@ def _keep_secrets(connection: Any, secrets: Sequence[SessionSecret]) -> None:
         bind_secrets(cursor, secrets, "%s")
 
 
+@contextmanager
+def _cursor(raw: Any) -> Iterator[_Waiting]:
+    yield _Waiting(psycopg.AsyncCursor(raw, row_factory=tuple_row))
+
+
+def _taken(cursor: Any, role: str) -> AbstractContextManager[None]:
+    raw = cursor.connection
+    session = Session(
+        cursor=partial(_cursor, raw),
+        status=lambda: raw.info.transaction_status,
+        is_autocommit=raw.autocommit,
+        is_busy=raw.pgconn.pipeline_status != PipelineStatus.OFF,
+        close=raw.pgconn.finish,
+    )
+    return taken(session, role)
+
+
 DRIVER = Driver(
     errors=psycopg.Error,
     adopt=_adopt,
@@ -206,4 +230,5 @@ DRIVER = Driver(
     keep_secrets=_keep_secrets,
     withheld=withheld,
     session_fault=lambda connection: session_fault(driver_connection(connection)),
+    taken=_taken,
 )

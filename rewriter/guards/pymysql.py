@@ -7,27 +7,14 @@ from typing import Any, ClassVar
 import pymysql
 from pymysql.connections import Connection
 from pymysql.constants import CLIENT, SERVER_STATUS
-from pymysql.cursors import Cursor
 
 from masking import SessionSecret
-from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded
+from rewriter.guards.gate import Driver, Gate, RawCursor, Whole, bind_secrets, formatted, is_guarded
 from rewriter.guards.mysql_errors import withheld_message
+from rewriter.guards.pymysql_roles import OpenCursor, RoleOwing, taken
 from rewriter.guards.sessions import mysql_fault
 from rewriter.prepared import Safe
 from rewriter.writes import TellingCount
-
-
-class OpenCursor(Cursor):
-    """A cursor whose connection lets its text through, because it has been looked at before."""
-
-    def _query(self, q: Any) -> Any:
-        base: Any = super()
-        connection = base._get_db()  # noqa: SLF001 -- the driver's own hook for subclasses, as _query
-        connection.unmask_is_open = True
-        try:
-            return base._query(q)  # noqa: SLF001
-        finally:
-            connection.unmask_is_open = False
 
 
 class GuardedCursor(OpenCursor):
@@ -83,7 +70,7 @@ def _text(query: object, connection: Any) -> str:
     return str(query)
 
 
-class GuardedConnection(Connection):
+class GuardedConnection(RoleOwing):
     """A connection whose every way to data leads through text from the rewriter.
 
     `unmask_is_open`: one of our cursors is sending its text.
@@ -106,7 +93,10 @@ class GuardedConnection(Connection):
             return run(sql, unbuffered)
         # A cursor made round cursor(), or the application itself; parameters are in the text already.
         safe = self.gate.admit(self, _text(sql, self), is_formatted=False)
-        count = self.gate.run(self, safe, lambda: run(safe, unbuffered))
+        if unbuffered and safe.aftermath is not None and safe.aftermath.record is not None:
+            self.gate.allow_raw("an unbuffered cursor that was not made by cursor()")
+        count = self.gate.run(Whole(self), safe.unrecorded(), lambda: run(safe, unbuffered))
+        self.gate.counted(safe, count)
         if not _is_telling(safe, self):
             return count
         self._affected_rows = -1
@@ -191,4 +181,6 @@ DRIVER = Driver(
     keep_secrets=_keep_secrets,
     withheld=_withheld,
     session_fault=_session_fault,
+    taken=taken,
+    is_schema_by_role=True,
 )

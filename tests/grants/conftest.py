@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
 from grants import Ask, Desk, Docket, Grants, SigningKey, generate_key
 from grants.live import LiveView
 from masking import Access, Policy, Principal
+from tests.rewriter.greenlets import Loop, is_run
 
 KEYS = {name: generate_key() for name in ("ana", "bo", "cy", "dee", "mallory")}
 
@@ -102,6 +104,12 @@ def columns(access: Access) -> set[str]:
 def seen(view: LiveView, principal: str = "ana") -> set[str]:
     """What a principal sees by a view."""
     return columns(view.access(Principal(principal), frozenset()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs a test in the event loop that its fixture `loop` gives, if it does."""
+    return is_run(pyfuncitem, cast("Loop | None", pyfuncitem.funcargs.get("loop")))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 
@@ -23,3 +24,17 @@ class Loop:
     def close(self) -> None:
         """End the loop, and everything that still runs in it."""
         self._runner.close()
+
+
+def in_loop(loop: Loop | None, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What `call` returns, in the loop if there is one."""
+    return call(*args, **kwargs) if loop is None else loop.run(call, *args, **kwargs)
+
+
+def is_run(test: pytest.Function, loop: Loop | None) -> bool | None:
+    """Whether `test` was run here, as `pytest_pyfunc_call` says it: it was, if there is a loop that it needs."""
+    if loop is None:
+        return None
+    names = test._fixtureinfo.argnames  # noqa: SLF001 -- as pytest's own implementation of this hook
+    loop.run(test.obj, **{name: test.funcargs[name] for name in names})
+    return True
