@@ -141,13 +141,17 @@ class Grants:
     def audit(self, environment: str, *, matching: Filter | None = None) -> Iterator[AuditRecord]:
         """The records of the stream that `matching` lets through, oldest first; unreadable ones are left to `verify`.
 
+        The rows that came of this client's own reveals are counted up to this call; those of others a moment later.
+
         Raises:
             StoreError: Redis could not tell.
         """
+        self._recorder.settle()
         return records_of(StreamSink(self._store), environment, matching=matching)
 
     def archive(self, environment: str, *, policy: Policy, kept: Kept | None = None) -> Archive:
         """The trail of `environment`, to be checked, checkpointed or pruned; in the Redis Stream, or in `kept`."""
+        self._recorder.settle()
         return Archive(
             kept=StreamSink(self._store) if kept is None else kept,
             environment=environment,

@@ -16,7 +16,7 @@ from weakref import WeakMethod
 from grants.audit import Count
 from grants.forks import renewed_after_fork
 
-MOMENT = timedelta(milliseconds=250)
+MOMENT = timedelta(milliseconds=50)
 """How long counts are gathered."""
 MOST_AT_ONCE = 500
 """Counts in one record."""

@@ -28,10 +28,19 @@ def test_counts_are_recorded_a_moment_later(house: House) -> None:
     expected = {recorder.reveal(reveal()): rows for rows in range(20)}
     for record, rows in expected.items():
         recorder.rows(record, rows)
-    eventually(lambda: told(house.grants) == expected)
+    reader = house.connect()  # one that has nothing to settle itself
+    eventually(lambda: told(reader) == expected)
     fetched = list(house.grants.audit("prod", matching=Filter(events=frozenset({Event.FETCHED}))))
     assert len(fetched) < 10
     assert house.grants.verify("prod", policy=house.policy) == ()
+
+
+def test_whoever_asks_their_own_trail_finds_every_count(house: House) -> None:
+    """No wait between a statement and the question how many rows it gave."""
+    recorder = house.grants.recorder
+    record = recorder.reveal(reveal())
+    recorder.rows(record, 4)
+    assert told(house.grants) == {record: 4}
 
 
 def test_nothing_is_lost_when_grants_are_closed(house: House) -> None:
