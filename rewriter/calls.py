@@ -11,6 +11,7 @@ from sqlglot.tokenizer_core import TokenType
 from masking.types import Dialect
 from rewriter.binding import Binding
 from rewriter.errors import Reason, StatementRefused
+from rewriter.row_defaults import check_row_defaults
 from rewriter.scans import position
 from rewriter.statement import Statement
 
@@ -93,6 +94,7 @@ def check_calls(statement: Statement, binding: Binding, *, also: frozenset[str] 
     tokens = statement.tokens
     _check_operators(statement, binding)
     _check_variables(statement)
+    check_row_defaults(statement, binding)
     if binding.dialect == "postgresql":
         _check_attributes(statement, binding)
     names: set[int] | None = None

@@ -43,8 +43,12 @@ def named_apart(statement: Statement, changed: Sequence[Scan], found: Iterable[S
 def qualifier_edits(
     statement: Statement, changed: Iterable[Scan], found: Iterable[Scan], *, apart: dict[int, Scan]
 ) -> Iterator[Edit]:
-    """What becomes of the qualifiers in references to `changed`; `apart` is what `named_apart` gave."""
-    unaliased = {scan.word: scan for scan in changed if not scan.has_alias}
+    """What becomes of the qualifiers in references to `changed`; `apart` is what `named_apart` gave.
+
+    MySQL takes the database for a qualifier of an alias as well, and writes it so in the definitions of views.
+    """
+    is_mysql = statement.dialect == "mysql"
+    unaliased = {scan.word: scan for scan in changed if is_mysql or not scan.has_alias}
     alike = [scan for scan in found if not scan.has_alias]
     for column in statement.nodes(exp.Column) if unaliased else ():
         schema, table = column.args.get("db"), column.args.get("table")

@@ -24,13 +24,14 @@ class Column:
     """One column, spelled as the database spells it. `is_hidden`: not part of `SELECT *`.
 
     `generation`: the expression of a generated column, which reads other columns of the row; None for an ordinary one,
-    empty where there is one that the database does not show.
+    empty where there is one that the database does not show. `has_row_default`: its default value may read others.
     """
 
     name: str
     type: ColumnType
     is_hidden: bool = False
     generation: str | None = None
+    has_row_default: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

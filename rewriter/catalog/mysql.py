@@ -27,7 +27,8 @@ _VIEWS: LiteralString = f"""
 SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE {_IS_USERS}
 """
 _COLUMNS: LiteralString = f"""
-SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, COLLATION_NAME, EXTRA, GENERATION_EXPRESSION
+SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, COLLATION_NAME, EXTRA, GENERATION_EXPRESSION,
+       COLUMN_DEFAULT
 FROM information_schema.COLUMNS WHERE {_IS_USERS} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION
 """
 _KEYS: LiteralString = f"""
@@ -44,12 +45,16 @@ _DEPENDENCIES: LiteralString = """
 SELECT VIEW_SCHEMA, VIEW_NAME, TABLE_SCHEMA, TABLE_NAME FROM information_schema.VIEW_TABLE_USAGE
 """
 
-# Hashes are XORed, since GROUP_CONCAT would be cut short. CRC32 is linear: two names that change places cancel out.
-_HASH: LiteralString = "COUNT(*), BIT_XOR(CAST(CONV(LEFT(SHA1(CONCAT_WS(CHAR(0), {}, '')), 16), 16, 10) AS UNSIGNED))"
+# Hashes are XORed, since GROUP_CONCAT would be cut short. CRC32 is linear: two names that change places cancel out; SHA1
+# is not part of MySQL any more.
+_HASH: LiteralString = (
+    "COUNT(*), BIT_XOR(CAST(CONV(LEFT(SHA2(CONCAT_WS(CHAR(0), {}, ''), 256), 16), 16, 10) AS UNSIGNED))"
+)
 _STAMP: LiteralString = (
     "SELECT DATABASE(), 0 UNION ALL SELECT "
     + _HASH.format(
-        "TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, EXTRA, COLUMN_KEY"
+        "TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, EXTRA, COLUMN_KEY,"
+        " COALESCE(GENERATION_EXPRESSION, ''), COLUMN_DEFAULT"
     )
     + f" FROM information_schema.COLUMNS WHERE {_IS_USERS} UNION ALL SELECT "
     + _HASH.format("TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION")
@@ -63,7 +68,7 @@ def load(cursor: Cursor) -> Catalog:
     """The schema of the server that `cursor` is connected to, as far as its account may see it."""
     ((database, version, letter_case),) = rows(cursor, _SESSION)
     views = {(text(s), text(n)): text_or_none(definition) for s, n, definition in rows(cursor, _VIEWS)}
-    columns = _columns(rows(cursor, _COLUMNS))
+    columns = _columns(rows(cursor, _COLUMNS), is_mariadb=_is_mariadb(text(version)))
     primary, foreign = _keys(rows(cursor, _KEYS))
     depends_on = _dependencies(cursor) if _has_dependencies(text(version)) else {}
     user_functions = frozenset(text(name) for (name,) in rows(cursor, _ROUTINES))
@@ -104,19 +109,47 @@ def _version(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0]))
 
 
+def _is_mariadb(version: str) -> bool:
+    return "mariadb" in version.lower()
+
+
 def _has_dependencies(version: str) -> bool:
-    return "mariadb" not in version.lower() and _version(version) >= (8, 0, 13)
+    return not _is_mariadb(version) and _version(version) >= (8, 0, 13)
 
 
-def _columns(found: Iterable[Row]) -> defaultdict[_Key, list[Column]]:
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_CONTROLS = {"0": "\0", "n": "\n", "r": "\r"}
+
+
+def _unescaped(expression: str) -> str:
+    """`_utf8mb4\\'@\\'` → `_utf8mb4'@'`: MySQL shows a generated column's expression as if it stood in a literal.
+
+    Empty where it holds more than ASCII: MySQL shows those characters wrong.
+    """
+    if not expression.isascii():
+        return ""
+    return _ESCAPED.sub(lambda found: _CONTROLS.get(found[1], found[1]), expression)
+
+
+def _columns(found: Iterable[Row], *, is_mariadb: bool) -> defaultdict[_Key, list[Column]]:
     typed = column_types("mysql")
     columns: defaultdict[_Key, list[Column]] = defaultdict(list)
-    for schema, table, name, declared, data_type, collation, extra, generation in found:
+    for schema, table, name, declared, data_type, collation, extra, generation, default in found:
         kind = typed(text(declared), collation=text_or_none(collation), enum=text(data_type) == "enum")
         is_hidden = "INVISIBLE" in text(extra).upper()
         # MySQL says '' where MariaDB says NULL.
-        column = Column(name=text(name), type=kind, is_hidden=is_hidden, generation=text_or_none(generation or None))
-        columns[text(schema), text(table)].append(column)
+        shown = text(generation) if generation else None
+        if shown is not None and not is_mariadb:
+            shown = _unescaped(shown)
+        columns[text(schema), text(table)].append(
+            Column(
+                name=text(name),
+                type=kind,
+                is_hidden=is_hidden,
+                generation=shown,
+                has_row_default="`" in text(default or ""),  # as both quote every name
+            )
+        )
     return columns
 
 

@@ -57,6 +57,7 @@ _OWN_POLICY: dict[Dialect, str] = {
   things.payload: redact
   things.flag: redact
   badges.badge: redact
+  receipts.number: redact
 """,
     "sqlite": """
   codes.code: redact
@@ -120,6 +121,8 @@ CREATE TABLE things (id int PRIMARY KEY, mood enum('sad','happy'), payload text,
 INSERT INTO things VALUES (1, 'sad', '{"a": 1}', 1), (2, NULL, NULL, NULL);
 CREATE TABLE badges (badge bigint NOT NULL UNIQUE, holder text);
 INSERT INTO badges VALUES (411111, 'Ann');
+CREATE TABLE receipts (id int PRIMARY KEY, number varchar(20), receipt varchar(40) DEFAULT (concat('no ', number)));
+INSERT INTO receipts VALUES (1, 'alpha', 'torn');
 """,
     "sqlite": """
 CREATE TABLE generated_mails (id int PRIMARY KEY, email text,
@@ -195,6 +198,7 @@ UPDATE things SET mood = 'happy', token = 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a22'
     "mysql": """
 UPDATE things SET mood = 'happy', payload = '{"b": [2]}', flag = 0 WHERE id = 1;
 UPDATE badges SET badge = 550000;
+UPDATE receipts SET number = 'omega';
 """,
     "sqlite": """
 UPDATE codes SET code = char(122 - rowid) || 'omega';
@@ -214,6 +218,13 @@ class Replica:
     twin: Any
     binding: Binding = field(repr=False)
     twin_binding: Binding = field(repr=False)
+
+    @property
+    def server(self) -> str:
+        """`MariaDB` or `MySQL`, which are one dialect; empty for the others."""
+        if self.dialect != "mysql":
+            return ""
+        return "MariaDB" if "mariadb" in self.raw.get_server_info().lower() else "MySQL"
 
     def rows(self, connection: Any, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
         """Names of the columns and the rows that `sql` gives."""

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +12,9 @@ from rewriter.binding import bind
 from rewriter.catalog import load_catalog
 from rewriter.errors import StatementRefused
 from rewriter.rewrite import rewrite_bound
+from tests.rewriter.case_files import ENGINES, attacks
 from tests.rewriter.replica import Replica, replica
 
-_ENGINES: dict[Dialect, str] = {"postgresql": "postgres_url", "mysql": "mariadb_url", "sqlite": "", "duckdb": ""}
 _SECRETS = re.compile(r"123-45-\d{4}|@mail\.example|\+41 44|alpha|first|second|raw |411111", re.IGNORECASE)
 """What only a raw cell holds, or a confirmation of one."""
 
@@ -46,22 +45,17 @@ _PREPARED: dict[Dialect, tuple[str, ...]] = {
     "sqlite": (),
     "duckdb": ("CREATE MACRO leak() AS TABLE SELECT ssn FROM customers",),
 }
+_PREPARED_ON = {"MariaDB": ("CREATE VIEW read_receipts AS SELECT DEFAULT(receipt) AS r FROM receipts",)}
 
 
-def _attacks(dialect: Dialect) -> Iterator[tuple[str, str]]:
-    for name in ("common", dialect):
-        text = (Path(__file__).parent / "attacks" / f"{name}.sql").read_text(encoding="utf-8")
-        yield from re.findall(r"-- title: ([^\n]+)\n(.*?);\n", text, re.DOTALL)
-
-
-@pytest.fixture(scope="module", params=_ENGINES)
+@pytest.fixture(scope="module", params=ENGINES)
 def pair(request: pytest.FixtureRequest) -> Iterator[Replica]:
     """A database and its masked copy on each engine."""
     dialect: Dialect = request.param
-    url = request.getfixturevalue(_ENGINES[dialect]) if _ENGINES[dialect] else ""
+    url = request.getfixturevalue(ENGINES[dialect]) if ENGINES[dialect] else ""
     with replica(dialect, url, prefix="unmask_attacked") as both:
         cursor = both.raw.cursor()
-        for sql in _PREPARED[dialect]:
+        for sql in (*_PREPARED[dialect], *_PREPARED_ON.get(both.server, ())):
             cursor.execute(sql)
         yield replace(both, binding=bind(both.binding.policy, load_catalog(cursor, dialect)))
 
@@ -73,7 +67,7 @@ def _seen(pair: Replica, sql: str) -> str:
 
 def test_no_attack_gets_a_raw_value(pair: Replica, subtests: pytest.Subtests) -> None:
     """Each attack shows a raw value, or confirms one, without the rewriter, and with it none."""
-    for title, sql in _attacks(pair.dialect):
+    for title, sql in attacks(pair.dialect, server=pair.server):
         with subtests.test(title):
             with pair.raw.transaction(force_rollback=True) if pair.dialect == "postgresql" else nullcontext():
                 assert _SECRETS.search(_seen(pair, sql)), "the attack does not work without the rewriter"

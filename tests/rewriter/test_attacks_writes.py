@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,18 +9,11 @@ import pytest
 from masking.types import Dialect
 from rewriter.errors import LeakError, StatementRefused
 from rewriter.rewrite import rewrite_bound
-from tests.rewriter.case_files import ENGINES
+from tests.rewriter.case_files import ENGINES, writing_attacks
 from tests.rewriter.replica import Replica, replica
 
 _SECRETS = re.compile(r"123-45-\d{4}|123-4\b|@mail\.example|alpha|first|second|raw ", re.IGNORECASE)
 """What only a raw cell holds, or a confirmation of one."""
-
-
-def _attacks(dialect: Dialect) -> Iterator[tuple[str, str, str]]:
-    """Title, the write, and the query that looks for what it left."""
-    for name in ("writes_common", f"writes_{dialect}"):
-        text = (Path(__file__).parent / "attacks" / f"{name}.sql").read_text(encoding="utf-8")
-        yield from re.findall(r"-- title: ([^\n]+)\n([^\n]*);\n([^\n]*);\n", text)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -50,7 +42,7 @@ def _seen(pair: Replica, write: str, look: str) -> str:
 
 def test_no_write_gets_a_raw_value(pair: Replica, subtests: pytest.Subtests) -> None:
     """Each attack shows a raw value, or confirms one, without the rewriter, and with it none."""
-    for title, write, look in _attacks(pair.dialect):
+    for title, write, look in writing_attacks(pair.dialect, server=pair.server):
         with subtests.test(title):
             assert _SECRETS.search(_seen(pair, write, look)), "the attack does not work without the rewriter"
             try:

@@ -66,5 +66,5 @@ def test_every_statement_answers_as_on_a_masked_copy(
     loop = Loop()
     with _pair(drivername, server, tmp_path) as (both, engines):
         install(engines[0], policy=both.binding.policy)
-        loop.run(_compare, engines, list(statements(both.dialect)), subtests)
+        loop.run(_compare, engines, list(statements(both.dialect, server=both.server)), subtests)
         loop.close()

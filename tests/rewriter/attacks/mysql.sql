@@ -1,6 +1,7 @@
 -- title: executable comment
 SELECT id /*!, ssn */ FROM customers;
 -- title: MariaDB's executable comment
+-- except: MySQL
 SELECT id /*M!, ssn */ FROM customers;
 -- title: backquotes
 SELECT `ssn` FROM `customers`;
@@ -20,6 +21,7 @@ SELECT group_concat(ssn) FROM customers;
 -- title: stored function
 SELECT leak();
 -- title: outer CTE forgotten inside an inner WITH
+-- except: MySQL
 WITH customers AS (SELECT 'x' AS ssn) SELECT * FROM (WITH u AS (SELECT ssn FROM customers) SELECT ssn FROM u) AS q;
 -- title: for update
 SELECT ssn FROM customers FOR UPDATE;
@@ -35,3 +37,12 @@ SELECT x FROM called;
 SELECT _rowid FROM badges;
 -- title: another name of a unique number, qualified
 SELECT holder, badges._rowid FROM badges;
+-- title: a default that reads the row
+-- except: MySQL
+SELECT DEFAULT(receipt) FROM receipts;
+-- title: a default that reads the row, through a query's own name
+-- except: MySQL
+SELECT DEFAULT(r) FROM (SELECT receipt AS r FROM receipts) q;
+-- title: a view of a default that reads the row
+-- except: MySQL
+SELECT * FROM read_receipts;

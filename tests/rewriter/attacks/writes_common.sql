@@ -17,6 +17,7 @@ SELECT name FROM customers WHERE id = 1;
 DELETE FROM customers WHERE ssn LIKE '123%' AND id = 1;
 SELECT 'raw ' WHERE NOT EXISTS (SELECT 1 FROM customers WHERE id = 1);
 -- title: a predicate in a subquery on the target
+-- except: MySQL
 UPDATE customers SET name = 'raw ' WHERE id = (SELECT min(c.id) FROM customers c WHERE c.ssn LIKE '123%');
 SELECT name FROM customers WHERE id = 1;
 -- title: a predicate on the target in a correlated subquery

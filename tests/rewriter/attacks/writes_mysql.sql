@@ -1,10 +1,13 @@
 -- title: RETURNING
+-- except: MySQL
 DELETE FROM customers WHERE id = 1 RETURNING ssn;
 SELECT 1;
 -- title: RETURNING *
+-- except: MySQL
 DELETE FROM customers WHERE id = 1 RETURNING *;
 SELECT 1;
 -- title: INSERT … RETURNING of a row that is there
+-- except: MySQL
 INSERT INTO customers (id) VALUES (1) ON DUPLICATE KEY UPDATE name = 'x' RETURNING ssn;
 SELECT 1;
 -- title: an upsert's value
@@ -46,3 +49,13 @@ SELECT note FROM orders;
 -- title: the variable of the guard
 UPDATE customers SET name = ssn, city = @unmask_new WHERE id = 1;
 SELECT name FROM customers WHERE id = 1;
+-- title: a default that reads the row
+UPDATE receipts SET receipt = DEFAULT;
+SELECT receipt FROM receipts;
+-- title: a default that reads the row, called
+-- except: MySQL
+UPDATE receipts SET receipt = DEFAULT(receipt);
+SELECT receipt FROM receipts;
+-- title: an upsert of a default that reads the row
+INSERT INTO receipts (id) VALUES (1) ON DUPLICATE KEY UPDATE receipt = DEFAULT;
+SELECT receipt FROM receipts;

@@ -56,6 +56,8 @@ SELECT c.id, c.ssn, o.id FROM {OJ customers c LEFT OUTER JOIN orders o ON c.id =
 -- title: an escape that is no plain string, and types in full
 SELECT ssn LIKE '%' ESCAPE 0x5c, CAST(id AS UNSIGNED INT), CAST(email AS CHAR(3) BINARY) FROM customers ORDER BY id;
 -- title: assignment in another clause
+-- except: MySQL
 SELECT city, max(ssn) FROM customers GROUP BY @g := city ORDER BY city;
 -- title: geometry under its old names
+-- except: MySQL
 SELECT AsText(GeomFromText('POINT(1 2)')), phone FROM customers ORDER BY id;

@@ -1,6 +1,8 @@
 -- title: insert with returning
+-- except: MySQL
 INSERT INTO customers (id, name, city) VALUES (50, 'New', 'Bern') RETURNING id, name, email, upper(ssn), 1 + score;
 -- title: insert with all returned
+-- except: MySQL
 INSERT INTO customers (id, name, city) VALUES (50, 'New', 'Bern') RETURNING *;
 -- title: insert with set
 INSERT INTO customers SET id = 50, name = 'New', email = 'n@x.example';
@@ -31,6 +33,7 @@ DELETE c, o FROM customers c JOIN orders o ON c.id = o.customer_id WHERE c.email
 -- title: delete from one of several tables
 DELETE FROM o USING customers c JOIN orders o ON c.id = o.customer_id WHERE c.email LIKE 'a%' AND c.ssn > '***-**-6001';
 -- title: delete with returning
+-- except: MySQL
 DELETE FROM customers WHERE email LIKE 'a%' RETURNING id, email, concat(ssn, 'x');
 -- title: enum and boolean
 UPDATE things SET mood = 'happy', flag = 0, payload = '{}' WHERE id = 1;
