@@ -45,6 +45,19 @@ def table_clauses(statement: Statement, scan: Scan) -> TableClauses:
     return TableClauses(before, after, lock, tuple(Edit(low, high, "") for low, high in spans), start, end)
 
 
+def without_brackets(statement: Statement, scan: Scan) -> Iterator[Edit]:
+    """What takes `(t)` out of its brackets: MySQL has a table alone in them, and no derived table."""
+    node, first = scan.node, statement.places[scan.start]
+    while (
+        isinstance(node.parent, exp.Subquery)
+        and node.arg_key == "this"
+        and not (node.args.get("joins") or node.parent.alias)
+    ):
+        node, first = node.parent, first - 1
+        for index in (first, _closing(statement.tokens, first)):
+            yield Edit(statement.tokens[index].start, statement.tokens[index].end + 1, " ")
+
+
 _TRAILING = frozenset(("partition", "sample", "hints", "indexed"))
 
 

@@ -10,11 +10,12 @@ from sqlglot import exp
 
 from masking import ColumnName
 from rewriter.binding import Binding, quoted
-from rewriter.clauses import TableClauses, table_clauses, table_statement_start
+from rewriter.clauses import TableClauses, table_clauses, table_statement_start, without_brackets
 from rewriter.edits import Edit
 from rewriter.grouping import grouping_edit
 from rewriter.lookups import Lookup
 from rewriter.mentions import Mentions
+from rewriter.merging import WHOLE, is_kept_whole
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.qualifiers import named_apart, qualifier_edits
 from rewriter.scans import Scan
@@ -78,10 +79,16 @@ def replacement(work: Work, scan: Scan, names: Mentions, *, view: MaskedView | N
     """
     statement, binding, revealed = work.statement, work.binding, work.revealed
     clauses = table_clauses(statement, scan)
+    if binding.dialect == "mysql" and not binding.catalog.is_mariadb:
+        clauses = replace(clauses, removals=(*clauses.removals, *without_brackets(statement, scan)))
+    whole = WHOLE if is_kept_whole(statement, scan, binding) else ""
     protected = binding.masked(scan.relation.key) or binding.listed.get(scan.relation.key)
     if protected is None:
         assert view is not None
-        return Replacement(scan, None, clauses, statement.written(view.sql), view.masked, view.revealed, is_fixed=True)
+        select = statement.written(view.sql)
+        if whole:
+            select = f"SELECT * FROM ({select}) AS {quoted(scan.relation.name, binding.dialect)}{whole}"
+        return Replacement(scan, None, clauses, select, view.masked, view.revealed, is_fixed=True)
     # A star does not show a hidden column, but the check cannot tell.
     hidden = {column.name.lower() for column in scan.relation.columns if column.is_hidden}
     is_open = protected.is_open_ended or not hidden.isdisjoint(protected.masked_words)
@@ -96,8 +103,9 @@ def replacement(work: Work, scan: Scan, names: Mentions, *, view: MaskedView | N
     # The moved clauses are the caller's own text: they stand as they stood, and only what is generated is escaped.
     select = masked_select(protected, columns, revealed, source="\x00")
     head, tail = statement.written(select).split("\x00")
-    inside = f"{clauses.before}{statement.written(source)}{clauses.after}{clauses.lock}"
-    return Replacement(scan, columns, clauses, f"{head}{inside}{tail}", masked, shown, is_fixed=is_fixed)
+    end = f"{clauses.lock}{tail}{whole}" if tail else f"{whole}{clauses.lock}"
+    select = f"{head}{clauses.before}{statement.written(source)}{clauses.after}{end}"
+    return Replacement(scan, columns, clauses, select, masked, shown, is_fixed=is_fixed)
 
 
 def read_edits(work: Work, changed: list[Replacement], found: tuple[Scan, ...], *, names: Mentions) -> Iterator[Edit]:

@@ -93,7 +93,7 @@ class Catalog:
     `conversions`: type in lower case → expressions that the engine runs where a value becomes one (checks of domains,
     casts that someone made); an empty name stands for what it does unasked, `=` for what it does where a value is
     stored.
-    `is_table_case_sensitive`: MySQL with lower_case_table_names=0.
+    `is_table_case_sensitive`: MySQL with lower_case_table_names=0. `is_mariadb`: of the servers of MySQL's dialect.
     """
 
     dialect: Dialect
@@ -105,6 +105,7 @@ class Catalog:
     user_functions: frozenset[str] = frozenset()
     conversions: Mapping[str, frozenset[str]] = field(default_factory=dict)
     is_table_case_sensitive: bool = True
+    is_mariadb: bool = False
     server_version: tuple[int, ...] = ()
     version: str = ""
     default_schema: str = field(default="")

@@ -140,13 +140,17 @@ def _check_stand_ins(tables: Iterable[exp.Expr], places: set[int]) -> None:
         query = table.parent.parent if isinstance(table.parent, exp.From) else None
         if start in places and isinstance(query, exp.Select):
             clauses = {name for node in (table, query) for name, value in node.args.items() if value}
-            if clauses <= _OWN_CLAUSES:
+            if clauses <= _OWN_CLAUSES and (not (limit := query.args.get("limit")) or _is_number(limit)):
                 found.add(start)
     if found != places:
         raise LeakError("something was added to a masked table; please report the statement's shape")
 
 
-_OWN_CLAUSES = frozenset(("this", "expressions", "from_", "locks", "hints", "sample", "partition", "indexed"))
+_OWN_CLAUSES = frozenset(("this", "expressions", "from_", "locks", "hints", "sample", "partition", "indexed", "limit"))
+
+
+def _is_number(limit: exp.Expr) -> bool:
+    return isinstance(limit, exp.Limit) and isinstance(limit.expression, exp.Literal) and not limit.expressions
 
 
 def _check_names(statement: Statement, table: exp.Expr, protected: Protected) -> None:

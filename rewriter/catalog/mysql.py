@@ -6,7 +6,7 @@ tables of a session: those are not part of the catalog.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import LiteralString
 
 from rewriter.catalog.cursors import Cursor, Row, column_types, rows, stamp, text, text_or_none
@@ -45,8 +45,8 @@ _DEPENDENCIES: LiteralString = """
 SELECT VIEW_SCHEMA, VIEW_NAME, TABLE_SCHEMA, TABLE_NAME FROM information_schema.VIEW_TABLE_USAGE
 """
 
-# Hashes are XORed, since GROUP_CONCAT would be cut short. CRC32 is linear: two names that change places cancel out; SHA1
-# is not part of MySQL any more.
+# Hashes are XORed, since GROUP_CONCAT would be cut short. CRC32 is linear: two names that change places cancel out.
+# MySQL has no SHA1 any more.
 _HASH: LiteralString = (
     "COUNT(*), BIT_XOR(CAST(CONV(LEFT(SHA2(CONCAT_WS(CHAR(0), {}, ''), 256), 16), 16, 10) AS UNSIGNED))"
 )
@@ -68,7 +68,8 @@ def load(cursor: Cursor) -> Catalog:
     """The schema of the server that `cursor` is connected to, as far as its account may see it."""
     ((database, version, letter_case),) = rows(cursor, _SESSION)
     views = {(text(s), text(n)): text_or_none(definition) for s, n, definition in rows(cursor, _VIEWS)}
-    columns = _columns(rows(cursor, _COLUMNS), is_mariadb=_is_mariadb(text(version)))
+    is_mariadb = _is_mariadb(text(version))
+    columns = _columns(rows(cursor, _COLUMNS), is_mariadb=is_mariadb)
     primary, foreign = _keys(rows(cursor, _KEYS))
     depends_on = _dependencies(cursor) if _has_dependencies(text(version)) else {}
     user_functions = frozenset(text(name) for (name,) in rows(cursor, _ROUTINES))
@@ -87,6 +88,7 @@ def load(cursor: Cursor) -> Catalog:
                 primary_key=tuple(primary[key]),
                 foreign_keys=frozenset(foreign[key]),
                 definition=views.get(key) or None,  # empty: the account may not see it
+                view_columns=() if is_mariadb else _view_columns(views.get(key), columns[key]),
                 depends_on=depends_on.get(key),
             )
             for key in keys
@@ -94,6 +96,7 @@ def load(cursor: Cursor) -> Catalog:
         builtins=BUILTINS["mysql"] - user_functions,
         user_functions=user_functions,
         is_table_case_sensitive=int(letter_case) == 0,
+        is_mariadb=is_mariadb,
         server_version=_version(text(version)),
         default_schema=default,
     )
@@ -117,12 +120,45 @@ def _has_dependencies(version: str) -> bool:
     return not _is_mariadb(version) and _version(version) >= (8, 0, 13)
 
 
+_OUTPUTS = re.compile(
+    r"""(?P<quoted>`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")|(?P<word>\w+)|(?P<sign>[(),])""", re.DOTALL
+)
+
+
+def _view_columns(definition: str | None, columns: Sequence[Column]) -> tuple[str, ...]:
+    """The names of a view's columns, where its definition has others: MySQL's leaves out `v(a, b)`."""
+    names = tuple(column.name for column in columns)
+    return () if not definition or _outputs(definition) == names else names
+
+
+def _outputs(definition: str) -> tuple[str, ...]:
+    """The names that a definition gives its outputs, each of which has its `AS`; those of the first of several queries.
+
+    None of a definition that does not begin with SELECT.
+    """
+    names: list[str] = []
+    depth, last, is_named = 0, "", False
+    for found in _OUTPUTS.finditer(definition):
+        text = found.group().lower() if found["word"] else found.group()
+        depth += (text == "(") - (text == ")")
+        if not last and text != "select":
+            return ()
+        if depth == 0 and (text in _AFTER_OUTPUTS or text == ","):
+            names += [last[1:-1].replace("``", "`")] if is_named else []
+            if text != ",":
+                return tuple(names)
+        is_named, last = (last == "as" and bool(found["quoted"])), text
+    return (*names, *([last[1:-1].replace("``", "`")] if is_named else []))
+
+
+_AFTER_OUTPUTS = frozenset(("from", "union", "limit", "where", "intersect", "except", "order", "having", "group"))
+
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _CONTROLS = {"0": "\0", "n": "\n", "r": "\r"}
 
 
 def _unescaped(expression: str) -> str:
-    """`_utf8mb4\\'@\\'` → `_utf8mb4'@'`: MySQL shows a generated column's expression as if it stood in a literal.
+    r"""`_utf8mb4\'@\\'` → `_utf8mb4'@'`: MySQL shows a generated column's expression as if it stood in a literal.
 
     Empty where it holds more than ASCII: MySQL shows those characters wrong.
     """

@@ -143,7 +143,7 @@ def column(connection: Connection, sql: str) -> list[object]:
 
 
 def _is_mariadb(connection: Connection) -> bool:
-    return "mariadb" in str(connection.get_server_info()).lower()
+    return "mariadb" in str(connection.server_version).lower()
 
 
 def _expect(declared: str, connection: Connection) -> None:

@@ -58,6 +58,7 @@ _OWN_POLICY: dict[Dialect, str] = {
   things.flag: redact
   badges.badge: redact
   receipts.number: redact
+  hidden_pins.pin: redact
 """,
     "sqlite": """
   codes.code: redact
@@ -123,6 +124,10 @@ CREATE TABLE badges (badge bigint NOT NULL UNIQUE, holder text);
 INSERT INTO badges VALUES (411111, 'Ann');
 CREATE TABLE receipts (id int PRIMARY KEY, number varchar(20), receipt varchar(40) DEFAULT (concat('no ', number)));
 INSERT INTO receipts VALUES (1, 'alpha', 'torn');
+CREATE TABLE hidden_pins (id int PRIMARY KEY, pin varchar(20) INVISIBLE /*!80013 , KEY ((upper(pin))) */);
+INSERT INTO hidden_pins (id, pin) VALUES (1, 'alpha');
+CREATE VIEW contacts (who, mail) AS SELECT id, upper(email) FROM customers;
+CREATE VIEW exchanged (email, name) AS SELECT name, email FROM customers;
 """,
     "sqlite": """
 CREATE TABLE generated_mails (id int PRIMARY KEY, email text,
@@ -199,6 +204,7 @@ UPDATE things SET mood = 'happy', token = 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a22'
 UPDATE things SET mood = 'happy', payload = '{"b": [2]}', flag = 0 WHERE id = 1;
 UPDATE badges SET badge = 550000;
 UPDATE receipts SET number = 'omega';
+UPDATE hidden_pins SET pin = 'omega';
 """,
     "sqlite": """
 UPDATE codes SET code = char(122 - rowid) || 'omega';

@@ -61,3 +61,46 @@ SELECT city, max(ssn) FROM customers GROUP BY @g := city ORDER BY city;
 -- title: geometry under its old names
 -- except: MySQL
 SELECT AsText(GeomFromText('POINT(1 2)')), phone FROM customers ORDER BY id;
+-- title: having over a group that is not returned
+SELECT count(*) FROM customers GROUP BY email HAVING email LIKE 'a%' ORDER BY 1;
+-- title: having over a view's group that is not returned
+SELECT count(*) FROM mails_per_city GROUP BY email HAVING email > 'b' ORDER BY 1;
+-- title: rollup of an expression
+SELECT length(email), count(*) FROM customers GROUP BY length(email) WITH ROLLUP;
+-- title: rollup of an expression over a generated column
+SELECT upper(domain), count(*) FROM generated_mails GROUP BY upper(domain) WITH ROLLUP;
+-- title: a table alone in brackets
+SELECT email FROM (customers) ORDER BY id;
+-- title: tables alone in brackets, among others
+SELECT c.email, o.id FROM (((customers AS c)), (orders AS o)) LEFT JOIN (customers2) ON customers2.id = c.id WHERE o.customer_id = c.id ORDER BY o.id;
+-- title: view with a list of its columns
+SELECT * FROM contacts ORDER BY who;
+-- title: columns of a view's list
+SELECT c.who, mail FROM contacts c WHERE c.mail LIKE 'A%' ORDER BY c.who;
+-- title: view whose list exchanges names
+SELECT email, name FROM exchanged ORDER BY 1, 2;
+-- title: values as rows
+-- except: MariaDB
+SELECT * FROM (VALUES ROW(1, 'a'), ROW(2, 'b')) v(n, t) JOIN customers c ON c.id = v.n ORDER BY c.id;
+-- title: table statement
+-- except: MariaDB
+TABLE customers ORDER BY id LIMIT 3;
+-- title: lateral
+-- except: MariaDB
+SELECT c.id, l.u FROM customers c, LATERAL (SELECT upper(c.email) AS u) l ORDER BY c.id;
+-- title: json table over a masked column
+SELECT c.id, j.v FROM customers c, JSON_TABLE(json_array(c.ssn), '$[*]' COLUMNS (v varchar(20) PATH '$')) j ORDER BY c.id;
+-- title: member of
+-- except: MariaDB
+SELECT id FROM customers WHERE '***-**-6001' MEMBER OF (json_array(ssn)) ORDER BY id;
+-- title: windows over masks
+SELECT id, rank() OVER w, lag(email) OVER w FROM customers WINDOW w AS (ORDER BY email, id) ORDER BY id;
+-- title: recursive expression over masks
+WITH RECURSIVE up (id, email, d) AS (SELECT id, email, 1 FROM employees WHERE manager_id IS NULL UNION ALL SELECT e.id, e.email, d + 1 FROM employees e JOIN up ON up.id = e.manager_id) SELECT * FROM up ORDER BY id;
+-- title: invisible column
+SELECT *, pin FROM hidden_pins ORDER BY id;
+-- title: functional index
+SELECT id FROM hidden_pins WHERE upper(pin) = '[REDACTED]' ORDER BY id;
+-- title: collation of a mask against another
+-- except: MariaDB
+SELECT c.id FROM customers c WHERE c.email COLLATE utf8mb4_0900_as_cs LIKE 'a%' ORDER BY c.id;

@@ -57,3 +57,12 @@ DELETE LOW_PRIORITY QUICK FROM customers WHERE email LIKE 'a%';
 REPLACE INTO customers2 (id, score) VALUES (1, 5);
 -- title: replace from a sensitive table
 REPLACE INTO orders (id, note) SELECT id + 100, email FROM customers WHERE ssn LIKE '***%';
+-- title: upsert by the new row's name
+-- except: MariaDB
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'new@mail.example') AS new ON DUPLICATE KEY UPDATE name = new.name, email = new.email;
+-- title: upsert by the new row's columns
+-- except: MariaDB
+INSERT INTO customers (id, name) VALUES (2, 'New') AS new(a, b) ON DUPLICATE KEY UPDATE name = concat(new.b, customers.city);
+-- title: upsert beside masks
+-- except: MariaDB
+INSERT INTO customers (id, name) VALUES (3, 'New') AS new ON DUPLICATE KEY UPDATE name = concat(new.name, customers.email);
