@@ -143,7 +143,7 @@ def column(connection: Connection, sql: str) -> list[object]:
 
 
 def _is_mariadb(connection: Connection) -> bool:
-    return "mariadb" in str(connection.server_version).lower()
+    return column(connection, "SELECT VERSION() LIKE '%MariaDB%'") == [1]
 
 
 def _expect(declared: str, connection: Connection) -> None:

@@ -129,7 +129,8 @@ def test_nothing_dangerous_is_admitted_on_postgresql() -> None:
 def test_every_native_function_of_mariadb_is_admitted_or_refused_by_a_rule(mariadb_database: str) -> None:
     """MariaDB lists its native functions since 10.6, though not those that its grammar knows."""
     with mysql(mariadb_database) as connection, connection.cursor() as cursor:
-        if "mariadb" not in str(connection.server_version).lower():
+        cursor.execute("SELECT VERSION() LIKE '%MariaDB%'")
+        if cursor.fetchall() != ((1,),):
             pytest.skip("MySQL lists no functions")
         cursor.execute("SELECT DISTINCT LOWER(`FUNCTION`) FROM information_schema.SQL_FUNCTIONS")
         own = {str(name) for (name,) in cursor.fetchall()}
