@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from masking import NOBODY, Access, ColumnName, Policy
+from masking import NOBODY, Access, ColumnName, Policy, Principal
 from rewriter.principals import Who
 from rewriter.protocols import AccessSource
 from rewriter.reveals import Allowance, allowance
@@ -12,12 +12,16 @@ _MOST_REMEMBERED = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lane:
-    """Statements that are rewritten alike: for the same columns, driver rules and standing. Compared by identity."""
+    """Statements that are rewritten alike: for the same columns, driver rules and standing. Compared by identity.
+
+    `principal`: whose they are, where the policy has masks that depend on it.
+    """
 
     allowed: Allowance
     is_formatted: bool
     is_owner: bool
     writable: frozenset[ColumnName] | None
+    principal: Principal | None
 
 
 def writable(policy: Policy, who: Who) -> frozenset[ColumnName] | None:
@@ -60,7 +64,8 @@ class Lanes:
 
     def lane(self, allowed: Allowance, who: Who, *, is_formatted: bool) -> Lane:
         """The lane of what `who` runs if it may see what `allowed` says."""
-        key = (allowed, is_formatted, who.is_owner, writable(self._policy, who))
+        principal = who.principal if self._policy.is_principal_dependent else None
+        key = (allowed, is_formatted, who.is_owner, writable(self._policy, who), principal)
         found = self._lanes.get(key)
         if found is None:
             if len(self._lanes) >= _MOST_REMEMBERED:
