@@ -22,7 +22,7 @@ from rewriter.off_loop import OffLoopAccess, OffLoopRecorder, Threads
 from rewriter.orm import INSTALLED, watch_sessions
 from rewriter.principals import Principals
 from rewriter.protocols import AccessSource, GrantsSource, Recorder
-from rewriter.reveals import Place, Reporter
+from rewriter.reporter import Place, Reporter
 from rewriter.rewritten import Rewritten
 from rewriter.schemas import Schemas
 

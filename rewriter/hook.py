@@ -4,23 +4,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, TypeVar
 
 from masking import Access, session_secrets
-from rewriter import roles
 from rewriter.errors import Reason, StatementRefused
 from rewriter.exactness import UNKNOWN
 from rewriter.guards import Driver
-from rewriter.holding import Holding
 from rewriter.kinds import is_of_session
 from rewriter.lanes import Lanes
 from rewriter.outcomes import Ask, Outcomes
 from rewriter.prepared import Aftermath, Batch, Revealing, Safe, text_of
 from rewriter.principals import ACTING, Acting, Principals, Who
 from rewriter.protocols import AccessSource
+from rewriter.reporter import Reporter
 from rewriter.results import watch
-from rewriter.reveals import Reporter, Run, permits_used
+from rewriter.revealing import Reveals
+from rewriter.reveals import Run
 from rewriter.rewritten import Rewritten
 from rewriter.schemas import Schemas, View
 from rewriter.statement_cache import Entries
@@ -79,6 +78,7 @@ class Hook:
         self._lanes = Lanes(source, schemas.policy)
         self._outcomes = Outcomes(schemas, driver)
         self._trust = Trust(reporter, schemas.dialect)
+        self._reveals = Reveals(reporter, self._lanes.access, driver.taken)
         self._is_active = True
         self._secrets = session_secrets(schemas.policy, schemas.dialect)
         self._classes: dict[tuple[type, type], type] = {}
@@ -96,21 +96,30 @@ class Hook:
         """
         acting_now, routes, schemas, access = ACTING.get, self._routes[is_formatted], self.schemas, self._lanes.access
         principals, is_asked, unknown = self.principals, self.principals.has_source, self._unknown
+        again = self._reveals.again
 
         def prepare(cursor: Any, text: Any, options: Mapping[str, object] | None, parameters: object) -> Safe:  # noqa: PLR0917 -- once per statement, where keywords cost
             acting = acting_now()
             if (options and "principal" in options) or (is_asked and acting is None):
                 acting = principals.acting(options)
             route = routes.get(acting)
+            left = None
             if (
                 route is not None
                 and ((view := route.view) is schemas.common or schemas.is_seen_by(cursor.connection, view))
                 and view.fresh_until >= schemas.clock()
                 and (route.is_open or access(route.who) is route.access)
-                and type(found := route.entries.young.get(text)) is Safe
+                and (found := route.entries.young.get(text)) is not None
             ):
-                return found
-            return unknown(Ask(_plain(text), cursor.connection, principals.who(acting), is_formatted, parameters))
+                if type(found) is Safe:
+                    return found
+                if isinstance(found, Revealing):
+                    ready = again(route.who, found, access=route.access, known=route.view.repeats)
+                    if isinstance(ready, Safe):
+                        return ready
+                    left = ready
+            ask = Ask(_plain(text), cursor.connection, principals.who(acting), is_formatted, parameters)
+            return unknown(ask, left)
 
         return prepare
 
@@ -182,8 +191,8 @@ class Hook:
             if clean is None:
                 raise
         else:
-            if after.record is not None:
-                watch(cursor, check=partial(self.check_access, query), report=partial(self.counted, query))
+            if query.record is not None and after.check is not None:
+                watch(cursor, check=after.check, report=self._reporter.rows, record=query.record)
             return result
         finally:
             if after.is_schema_change:
@@ -192,17 +201,6 @@ class Hook:
                 self.schemas.settled(cursor.connection, is_end=False)
         # Raised outside the handler: as its context, the driver's own error would carry the cells along.
         raise clean
-
-    def _under_role(self, who: Who, role: str, /, cursor: Any, call: Callable[[], _Result]) -> _Result:  # noqa: PLR0917 -- two are bound
-        """What `call` returns; the role is there for it alone."""
-        try:
-            if self.driver.taken is None:
-                raise roles.unavailable()
-            with self.driver.taken(cursor, role):
-                return call()
-        except StatementRefused as refusal:
-            self._reporter.refused(who.principal, refusal)
-            raise
 
     def failed(self, cursor: Any, after: Aftermath, error: BaseException) -> BaseException | None:
         """What is raised in place of the driver's `error`; None where that holds no cell of what the statement read."""
@@ -218,8 +216,8 @@ class Hook:
 
     def counted(self, query: Safe, count: int) -> None:
         """As `Gate.counted`."""
-        if query.aftermath is not None and query.aftermath.record is not None:
-            self._reporter.rows(query.aftermath.record, count)
+        if query.record is not None:
+            self._reporter.rows(query.record, count)
 
     def transaction_ended(self, connection: object) -> None:
         """As `Gate.transaction_ended`."""
@@ -248,7 +246,8 @@ class Hook:
 
     # The way of a statement.
 
-    def _unknown(self, ask: Ask) -> Safe:
+    def _unknown(self, ask: Ask, access: Access | None = None) -> Safe:
+        """`access`: under which to judge it, where that is known to be less than what may be seen now."""
         if not self._is_active or _INTERNAL.get():
             return Safe.of(ask.text)
         if ask.who.is_trusted:
@@ -258,38 +257,35 @@ class Hook:
             # Fail closed: what cannot be recorded is masked, as for an owner.
             ask = replace(ask, who=Who(ask.who.principal, ask.who.groups, is_owner=True))
         try:
-            return self._judged(ask)
+            return self._judged(ask, access)
         except StatementRefused as refusal:
             self._reporter.refused(ask.who.principal, refusal)
             raise
 
-    def _judged(self, ask: Ask) -> Safe:
+    def _judged(self, ask: Ask, access: Access | None) -> Safe:
         view = self.schemas.known(ask.connection)
         if view is None:
             if (free := self._outcomes.free_of_tables(ask)) is not None:
                 return free
             view = self._outcomes.load(ask.connection)
-        access = self._lanes.access(ask.who)
+        is_usual = access is None
+        access = self._lanes.access(ask.who) if access is None else access
         lane = self._lanes.of(ask.who, access, is_formatted=ask.is_formatted)
         batch = ask.text if type(ask.text) is Batch else None
         if batch is not None:
             ask = replace(ask, text=batch.template, parameters=UNKNOWN)
-        self._remember(ask, _Route(ask.who, self._lanes.is_open(ask.who), access, view, view.statements.entries(lane)))
+        if is_usual:
+            entries = view.statements.entries(lane)
+            self._remember(ask, _Route(ask.who, self._lanes.is_open(ask.who), access, view, entries))
         while isinstance(found := self._outcomes.of(ask, view, lane), Revealing):
             run = Run(found.rewritten, view.catalog.database, found.database_role, ask.parameters)
-            record = self._reporter.revealed(ask.who, access, run)
-            if isinstance(record, str):
-                found = Safe.of(found.sql, self._revealing(ask.who, access, run, record=record))
+            ready = self._reveals.ready(ask.who, found, run, access=access, known=view.repeats)
+            if isinstance(ready, Safe):
+                found = ready
                 break
-            access = record
+            access = ready
             lane = self._lanes.of(ask.who, access, is_formatted=ask.is_formatted)
         return found if batch is None else _composed(batch, found)
-
-    def _revealing(self, who: Who, access: Access, run: Run, *, record: str) -> Aftermath:
-        holding = Holding(self._lanes.access, self._reporter, who=who, used=permits_used(access, run))
-        role = run.database_role
-        under = None if role is None else partial(self._under_role, who, role)
-        return Aftermath(is_sensitive=True, is_rewritten=True, record=record, check=holding.check, under=under)
 
     def _remember(self, ask: Ask, route: _Route) -> None:
         acting = ask.who.acting
@@ -313,4 +309,4 @@ def _composed(batch: Batch, found: Safe) -> Safe:
     if found != batch.rewritten:
         # Fail closed: rows are being written, and what they may show has changed meanwhile.
         raise StatementRefused(Reason.WRITE, "What may be seen has changed since these rows were sent: try again.")
-    return Safe.of(batch, found.aftermath)
+    return Safe.of(batch, found.aftermath, record=found.record)

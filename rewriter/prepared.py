@@ -16,43 +16,46 @@ class Aftermath:
 
     `is_sensitive`: its errors may carry raw cells. `is_rewritten`: they may mean that the schema is out of date.
     `is_schema_change`: what is known of the schema is out of date. `is_transaction`: it may have undone such a change.
-    `record`: the record that waits for its row count; `check` raises once what the statement reveals may not be handed
-    out any more. `under`: takes cursor and call of the driver, and has that made under a database role.
-    `telling_count`: as of `Rewritten`. `is_quiet`: unless it fails, there is nothing to do.
+    `check`: raises once what the statement reveals may not be handed out any more. `under`: takes cursor and call of
+    the driver, and has that made under a database role. `telling_count`: as of `Rewritten`. `is_quiet`: unless it
+    fails, there is nothing to do.
     """
 
     is_sensitive: bool = False
     is_rewritten: bool = False
     is_schema_change: bool = False
     is_transaction: bool = False
-    record: str | None = None
     check: Callable[[], None] | None = None
     under: Callable[[Any, Callable[[], Any]], Any] | None = None
     telling_count: TellingCount = TellingCount.NO
     is_quiet: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        is_quiet = self.record is None and not self.is_schema_change and not self.is_transaction
+        is_quiet = self.check is None and not self.is_schema_change and not self.is_transaction
         object.__setattr__(self, "is_quiet", is_quiet)
 
 
 class Safe(str):
-    """Text that the rewriter returned. Any edit gives a plain `str` again, and is noticed by that."""
+    """Text that the rewriter returned. Any edit gives a plain `str` again, and is noticed by that.
 
-    __slots__ = ("aftermath",)
+    `record`: the record of what it reveals, which waits for a count of rows.
+    """
+
+    __slots__ = ("aftermath", "record")
     aftermath: Aftermath | None
+    record: str | None
 
     @classmethod
-    def of(cls, text: str, aftermath: Aftermath | None = None) -> Self:
+    def of(cls, text: str, aftermath: Aftermath | None = None, *, record: str | None = None) -> Self:
         """`text`, marked."""
         safe = cls(text)
         safe.aftermath = aftermath
+        safe.record = record
         return safe
 
     def unrecorded(self) -> "Safe":
         """The same text whose rows somebody else counts."""
-        after = self.aftermath
-        return self if after is None or after.record is None else Safe.of(self, replace(after, record=None))
+        return self if self.record is None else Safe.of(self, self.aftermath)
 
 
 class Batch(str):
@@ -71,9 +74,9 @@ class Batch(str):
         return batch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Revealing:
-    """A statement that may run once its reveal is recorded, or that it takes `database_role`."""
+    """A statement that may run once its reveal is recorded, or that it takes `database_role`. Compared by identity."""
 
     sql: Safe
     rewritten: Rewritten

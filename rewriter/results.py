@@ -15,10 +15,15 @@ _UNKNOWN = 2**63
 class Watch:
     """One open result: `check` raises once its rows may not be handed out any more, `report` is told how many were."""
 
-    def __init__(self, cursor: Any, *, check: Callable[[], None], report: Callable[[int], None]) -> None:
+    __slots__ = ("_cursor", "_depth", "_plain", "_record", "_report", "_rows", "check")
+
+    def __init__(
+        self, cursor: Any, *, check: Callable[[], None], report: Callable[[str, int], None], record: str
+    ) -> None:
         self.check = check
         self._cursor = cursor
-        self._report: Callable[[int], None] | None = report
+        self._report = report
+        self._record: str | None = record
         self._plain = type(cursor)
         self._rows = 0
         self._depth = 0
@@ -27,9 +32,9 @@ class Watch:
             self._tell(known)
 
     def _tell(self, rows: int) -> None:
-        report, self._report = self._report, None
-        if report is not None:
-            report(rows)
+        record, self._record = self._record, None
+        if record is not None:
+            self._report(record, rows)
 
     def fetched(self, fetch: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What `fetch` returns, unless the access ended meanwhile."""
@@ -38,9 +43,8 @@ class Watch:
             found = fetch(*args, **kwargs)
         finally:
             self._depth -= 1
-        if self._depth:
-            return found
-        self.check()
+        if not self._depth:
+            self.check()
         return found
 
     def counted(self, rows: int, *, is_end: bool) -> None:
@@ -64,9 +68,15 @@ def _is_server_side(cursor: Any) -> bool:
 
 
 class WatchedResult:
-    """Before a guarded cursor's class, while the result that it holds reveals something."""
+    """Before a guarded cursor's class, while the result that it holds reveals something.
+
+    `unmask_fetchone` and so on: the methods of that class.
+    """
 
     unmask_watch: Watch
+    unmask_fetchone: Callable[..., Any]
+    unmask_fetchmany: Callable[..., Any]
+    unmask_fetchall: Callable[..., Any]
 
     def _plainly(self, name: str) -> Any:
         """The driver's own method; DuckDB's wrapper has some of them by `__getattr__` alone."""
@@ -74,17 +84,17 @@ class WatchedResult:
         return getattr(base, name) if hasattr(base, name) else base.__getattr__(name)
 
     def fetchone(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102 -- the driver's own, as all below
-        row = self.unmask_watch.fetched(self._plainly("fetchone"), *args, **kwargs)
+        row = self.unmask_watch.fetched(self.unmask_fetchone, *args, **kwargs)
         self.unmask_watch.counted(row is not None, is_end=row is None)
         return row
 
     def fetchmany(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
-        rows = self.unmask_watch.fetched(self._plainly("fetchmany"), *args, **kwargs)
+        rows = self.unmask_watch.fetched(self.unmask_fetchmany, *args, **kwargs)
         self.unmask_watch.counted(len(rows), is_end=not rows)
         return rows
 
     def fetchall(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
-        rows = self.unmask_watch.fetched(self._plainly("fetchall"), *args, **kwargs)
+        rows = self.unmask_watch.fetched(self.unmask_fetchall, *args, **kwargs)
         self.unmask_watch.counted(len(rows), is_end=True)
         return rows
 
@@ -128,20 +138,28 @@ class WatchedResult:
         return self.executemany(*args, **kwargs)
 
 
+_FETCHES = ("fetchone", "fetchmany", "fetchall")
+
+
 @lru_cache(256)
 def _watched(plain: Any) -> Any:
-    return type(plain.__name__, (WatchedResult, plain), {})
+    own = {f"unmask_{name}": getattr(plain, name, None) or _plain_method(name) for name in _FETCHES}
+    return type(plain.__name__, (WatchedResult, plain), own)
 
 
-def watch(cursor: Any, *, check: Callable[[], None], report: Callable[[int], None]) -> None:
+def _plain_method(name: str) -> Callable[..., Any]:
+    return lambda cursor, *args, **kwargs: cursor._plainly(name)(*args, **kwargs)  # noqa: SLF001 -- of the class above
+
+
+def watch(cursor: Any, *, check: Callable[[], None], report: Callable[[str, int], None], record: str) -> None:
     """From now on the rows of the result that `cursor` holds are counted, and `check` is asked before they are let go.
 
-    `report` is told their number once: at once where the driver knows it, else at the end, which is an empty fetch,
-    `close()` or the cursor's next statement.
+    `report` is told their number, with `record`, once: at once where the driver knows it, else at the end, which is an
+    empty fetch, `close()` or the cursor's next statement.
     """
     if isinstance(cursor, WatchedResult):
         cursor.unmask_watch.end()
+    one = Watch(cursor, check=check, report=report, record=record)
     plain: Any = type(cursor)
-    one = Watch(cursor, check=check, report=report)
     cursor.__class__ = _watched(plain)
     cursor.unmask_watch = one

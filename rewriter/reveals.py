@@ -1,21 +1,12 @@
-"""What access allows a statement to reveal, and the record of it, made before the statement runs."""
+"""What access allows a statement to reveal, and which permits it rests on. Pure."""
 
-import logging
-import os
-import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
-from masking import NOBODY, Access, ColumnName, Fingerprint, Permit, Principal, Reveal
-from rewriter.errors import StatementRefused
+from masking import Access, ColumnName, Permit
 from rewriter.exactness import UNKNOWN, is_exactly
 from rewriter.narrowing import Rows
-from rewriter.principals import Who
-from rewriter.protocols import AccessSource, Recorder
 from rewriter.rewritten import Rewritten
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,102 +112,9 @@ def permits_used(access: Access, run: Run) -> tuple[Permit, ...]:
     return tuple(used)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where statements run, as every record says it."""
-
-    environment: str
-    policy_version: str
-
-
-class Reporter:
-    """Reports reveals and refusals of one engine."""
-
-    def __init__(self, recorder: Recorder | None, place: Place, *, source: AccessSource | None = None) -> None:
-        """`source`: where uses of limited permits are taken."""
-        self._recorder = recorder
-        self._source = source
-        self._place = place
-        self._host = socket.gethostname()
-
-    def revealed(self, who: Who, access: Access, run: Run) -> str | Access:
-        """The id of the record of this reveal; or what is left of `access`, under which to try again, always less."""
-        at, rewritten = datetime.now(UTC), run.rewritten
-        left = without(access, lambda one: one.expires_at is not None and at >= one.expires_at)
-        left = without(left, lambda one: not run.is_within(one))
-        if left is not access:
-            return left
-        permits = permits_used(access, run)
-        covered = frozenset[ColumnName]().union(*(permit.columns for permit in permits))
-        if self._recorder is None or who.principal is None or not rewritten.revealed <= covered:
-            return NOBODY
-        limited = tuple(permit for permit in permits if permit.uses is not None)
-        if limited and not (self._source is not None and self._source.spend(limited)):
-            # Fail closed: what cannot be counted is not used.
-            return without(access, limited.__contains__)
-        reveal = self._reveal(who, rewritten.fingerprint, rewritten.statement, permits=permits)
-        columns = tuple(sorted(rewritten.revealed))
-        reveal = replace(reveal, database=run.database, tables=rewritten.tables, columns=columns)
-        reveal = replace(reveal, database_role=run.database_role)
-        # Fail closed: what cannot be recorded is masked.
-        return self._recorded(self._recorder, reveal) or NOBODY
-
-    def _reveal(self, who: Who, fingerprint: Fingerprint, statement: str, *, permits: tuple[Permit, ...]) -> Reveal:
-        return Reveal(
-            principal=who.principal or Principal(""),
-            groups=tuple(sorted(who.groups)),
-            client=f"{self._host}:{os.getpid()}",
-            environment=self._place.environment,
-            database="",
-            tables=(),
-            columns=(),
-            permits=permits,
-            fingerprint=fingerprint,
-            statement=statement,
-            policy_version=self._place.policy_version,
-        )
-
-    @staticmethod
-    def _recorded(recorder: Recorder, reveal: Reveal) -> str | None:
-        try:
-            return recorder.reveal(reveal)
-        except Exception as error:  # noqa: BLE001 -- whatever a sink raises, the reveal is not recorded
-            _log.warning(
-                "a reveal could not be recorded, so the statement runs masked: principal %s, fingerprint %s, %s",
-                reveal.principal,
-                reveal.fingerprint,
-                type(error).__name__,
-            )
-            return None
-
-    def trusted(self, who: Who, fingerprint: Fingerprint, statement: str) -> bool:
-        """Whether the statement of a trusted principal is recorded, or nothing records at all."""
-        if self._recorder is None:
-            return True
-        permit = Permit(grant="trusted", columns=frozenset(), reason="the policy trusts this principal")
-        reveal = self._reveal(who, fingerprint, statement, permits=(permit,))
-        return self._recorded(self._recorder, reveal) is not None
-
-    def refused(self, principal: Principal | None, refusal: StatementRefused) -> None:
-        """Record a refusal as well as can be: nothing was revealed, so nothing depends on it."""
-        self._quietly(
-            lambda recorder: recorder.refused(
-                principal=principal,
-                fingerprint=refusal.fingerprint,
-                reason=refusal.reason.value,
-                environment=self._place.environment,
-                at=datetime.now(UTC),
-            )
-        )
-
-    def rows(self, record: str, count: int) -> None:
-        """Add the row count to a record, as well as can be."""
-        self._quietly(lambda recorder: recorder.rows(record, count))
-
-    def _quietly(self, report: Callable[[Recorder], None]) -> None:
-        if self._recorder is None:
-            return
-        try:
-            report(self._recorder)
-        except Exception as error:  # noqa: BLE001 -- see the callers
-            _log.warning("a record could not be completed: %s", type(error).__name__)
+def is_repeatable(access: Access, rewritten: Rewritten) -> bool:
+    """Whether the statement may always run again as it may now, while `access` stays: with whatever parameters."""
+    return all(
+        permit.uses is None and (permit.exact is None or permit.statement != rewritten.fingerprint)
+        for permit in access.permits
+    )

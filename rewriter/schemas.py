@@ -18,6 +18,7 @@ from rewriter.catalog import catalog_stamp, load_catalog, merged
 from rewriter.errors import StatementRefused
 from rewriter.guards import Driver, Whole
 from rewriter.renames import Renames
+from rewriter.revealing import Repeats
 from rewriter.schema import Catalog
 from rewriter.statement_cache import StatementCache
 from rewriter.stored_views import with_stored_views
@@ -43,7 +44,7 @@ class View:
     """A schema as some connections see it, and every statement that was rewritten for it.
 
     `generation`: it holds while `Schemas.generation` is the same, and until `fresh_until` without a look at its stamp.
-    `bindings`: by principal, where masks depend on one.
+    `bindings`: by principal, where masks depend on one. `repeats`: reveals that were judged.
     """
 
     generation: int
@@ -52,6 +53,7 @@ class View:
     catalog: Catalog
     statements: StatementCache
     bindings: dict[Hashable, Binding] = field(default_factory=dict)
+    repeats: Repeats = field(default_factory=Repeats)
 
 
 @dataclass(slots=True)

@@ -93,7 +93,7 @@ class GuardedConnection(RoleOwing):
             return run(sql, unbuffered)
         # A cursor made round cursor(), or the application itself; parameters are in the text already.
         safe = self.gate.admit(self, _text(sql, self), is_formatted=False)
-        if unbuffered and safe.aftermath is not None and safe.aftermath.record is not None:
+        if unbuffered and safe.record is not None:
             self.gate.allow_raw("an unbuffered cursor that was not made by cursor()")
         count = self.gate.run(Whole(self), safe.unrecorded(), lambda: run(safe, unbuffered))
         self.gate.counted(safe, count)
