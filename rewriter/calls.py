@@ -3,12 +3,11 @@
 Read from the tokens, not from the tree: a parser may rename, fold or drop a call, the text cannot.
 """
 
-import re
-
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from masking.types import Dialect
+from rewriter.attributes import called_attributes
 from rewriter.binding import Binding
 from rewriter.errors import Reason, StatementRefused
 from rewriter.row_defaults import check_row_defaults
@@ -129,39 +128,9 @@ def _check_variables(statement: Statement) -> None:
 
 
 def _check_attributes(statement: Statement, binding: Binding) -> None:
-    """PostgreSQL calls a function of one argument as an attribute, too: `('x').current_setting`, `c.leak`."""
-    tokens, words = statement.tokens, statement.words
-    user_functions = binding.catalog.user_functions
-    for index in [dot + 1 for dot, word in enumerate(words[:-1]) if word == "." and dot]:
-        is_of_value = words[index - 2] in (")", "]")
-        name = words[index]
-        if not is_of_value and name not in user_functions:
-            continue
-        if tokens[index - 1].token_type != TokenType.DOT or not statement.is_word(tokens[index]):
-            continue
-        if index + 1 < len(tokens) and tokens[index + 1].token_type in (TokenType.L_PAREN, TokenType.DOT):
-            continue
-        if name in user_functions:
-            is_call = not _is_trusted(name, "", binding) and (is_of_value or name not in _column_names(binding))
-        else:
-            is_call = is_of_value and name not in binding.catalog.builtins and bool(_OF_ONE_ARGUMENT.match(name))
-        if is_call:
-            raise _refused(tokens[index].text)
-
-
-_OF_ONE_ARGUMENT = re.compile(r"(?:pg|lo|brin|gin|binary_upgrade)_|current_setting\Z|ts_stat\Z|txid_status\Z")
-"""PostgreSQL's own functions that may be called so and do more than compute on their argument."""
-
-
-def _column_names(binding: Binding) -> frozenset[str]:
-    """Names, in lower case, of every column of every relation."""
-    known = binding.memo.get("column names")
-    if known is None:
-        relations = binding.catalog.relations.values()
-        known = frozenset(column.name.lower() for relation in relations for column in relation.columns)
-        binding.memo["column names"] = known
-    assert isinstance(known, frozenset)
-    return known
+    for index in called_attributes(statement, binding):
+        if not _is_trusted(statement.words[index], "", binding):
+            raise _refused(statement.tokens[index].text)
 
 
 def _check_operators(statement: Statement, binding: Binding) -> None:

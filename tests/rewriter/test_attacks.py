@@ -37,6 +37,8 @@ _PREPARED: dict[Dialect, tuple[str, ...]] = {
         "CREATE TABLE pairs AS SELECT ROW('x')::pair AS p",
         "CREATE DOMAIN guess AS text CHECK (leak() <> VALUE)",
         "CREATE DOMAIN high AS text CHECK (leak() > VALUE)",
+        "CREATE TABLE leaks AS SELECT 'x' AS leak",
+        "CREATE FUNCTION leak(leaks) RETURNS text LANGUAGE sql AS 'SELECT max(ssn) FROM customers'",
     ),
     "mysql": (
         "CREATE FUNCTION leak() RETURNS varchar(20) READS SQL DATA RETURN (SELECT max(ssn) FROM customers)",

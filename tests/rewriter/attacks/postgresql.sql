@@ -92,3 +92,13 @@ SELECT 'raw value above', '123-45-6000'::high;
 SELECT 'raw value above', '{123-45-6000}'::high[];
 -- title: view over statistics
 SELECT * FROM sampled;
+-- title: query given as text to a function called as an attribute of a function's alias
+SELECT x.ts_stat FROM lower('select array_to_tsvector(array[ssn]) from customers') AS x;
+-- title: the same, of a function without an alias
+SELECT lower.ts_stat FROM lower('select array_to_tsvector(array[ssn]) from customers');
+-- title: the same, quoted, and an output of its name beside it
+SELECT x."ts_stat", y.ts_stat FROM unnest(array['select array_to_tsvector(array[ssn]) from customers']) AS x, (SELECT 1 AS ts_stat) AS y;
+-- title: function called as an attribute of a function's alias, where some table has a column of its name
+SELECT x.leak FROM generate_series(1, 1) AS x;
+-- title: function called as an attribute of a table whose column of its name has another name here
+SELECT l.leak FROM leaks AS l(other);
