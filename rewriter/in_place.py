@@ -1,6 +1,6 @@
 """The mask of one column as an expression over a table that stands in the statement under a name."""
 
-from masking import mask_expression
+from masking import ColumnName, mask_expression
 from rewriter.binding import Binding, BoundColumn, Protected, quoted
 from rewriter.errors import Reason, StatementRefused
 
@@ -28,6 +28,25 @@ def mask_in_place(column: BoundColumn, protected: Protected, *, qualifier: str, 
         column.form, siblings[own.name], own.type, binding.dialect, principal=binding.principal, columns=siblings
     )
     return f"({text})"
+
+
+def masked_row(
+    protected: Protected, *, qualifier: str, binding: Binding, revealed: frozenset[ColumnName] = frozenset()
+) -> str:
+    """A query for the row of the table called `qualifier` around it, masked but for `revealed`.
+
+    Raises:
+        StatementRefused: as `mask_in_place`.
+    """
+    if any(column.mask is not None and column.form is None for column in protected.columns):
+        raise StatementRefused(Reason.WRITE, "Name the columns.")  # no form, no mask in place
+    cells = [
+        f"{qualifier}.{column.sql}"
+        if column.generation is None and (column.mask is None or column.name in revealed)
+        else f"{mask_in_place(column, protected, qualifier=qualifier, binding=binding)} AS {column.sql}"
+        for column in protected.columns
+    ]
+    return f"SELECT {', '.join(cells)}"
 
 
 def _generated(column: BoundColumn, protected: Protected, *, qualifier: str, binding: Binding) -> str:

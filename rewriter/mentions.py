@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
+from rewriter.clauses import table_statement_start
 from rewriter.scans import Scan, position
 from rewriter.schema import RelationKind
 from rewriter.statement import Statement
@@ -69,6 +70,8 @@ def mentions(statement: Statement, found: tuple[Scan, ...]) -> Mentions:
     _spoken_words(statement, qualifiers, result)
     _whole_rows(statement, found, qualifiers, result=result)
     for scan in found:
+        if not scan.is_operand and table_statement_start(statement, scan) is not None:
+            result.everything.add(scan.word)  # also in EXISTS, where a star would not matter
         words = result.behind.get(scan.word)
         if words is not None and not words <= scan.relation.words | _SYSTEM_WORDS:
             result.uses_all(scan.word)  # PostgreSQL: c.row_to_json is row_to_json(c)

@@ -29,6 +29,7 @@ class Work:
     """One statement to mask: under which binding, what need not be masked, and what is answered on raw columns.
 
     `is_definition`: it is a view's, and will stand inside another one. `writable`: as of `rewrite_bound`.
+    `is_shielded`: what its writes read of their targets is put before masked rows (`rewriter.shields`).
     """
 
     statement: Statement
@@ -37,6 +38,7 @@ class Work:
     lookups: Mapping[int, tuple[Lookup, ...]] = field(default_factory=dict)
     is_definition: bool = False
     writable: frozenset[ColumnName] | None = None
+    is_shielded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

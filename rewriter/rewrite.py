@@ -14,7 +14,7 @@ from masking.types import Dialect
 from rewriter.binding import Binding, bind
 from rewriter.created_tables import stored_query
 from rewriter.edits import applied
-from rewriter.errors import Reason, StatementRefused
+from rewriter.errors import LeakError, Reason, StatementRefused
 from rewriter.explained import explained
 from rewriter.fingerprint import fingerprint
 from rewriter.kept_state import keeps_values
@@ -144,6 +144,21 @@ def _explained(statement: Statement, terms: _Inner, result: Rewritten) -> Rewrit
 
 def _masked(work: Work, result: Rewritten) -> Rewritten:
     _check_statement(work.statement)
+    try:
+        return _checked(work, result)
+    except (StatementRefused, LeakError) as error:
+        is_write = result.kind is StatementKind.WRITE
+        if not is_write or (isinstance(error, StatementRefused) and error.reason is not Reason.WRITE):
+            raise
+        # What the target's references mean, or that the result is right, could not be told: shielded, it need not be.
+        try:
+            return _checked(replace(work, is_shielded=True), result)
+        except (StatementRefused, LeakError) as second:
+            raise (second if isinstance(error, LeakError) else error) from None
+
+
+def _checked(work: Work, result: Rewritten) -> Rewritten:
+    """The statement masked, and found right by the check."""
     plan = outermost_plan(work)
     if plan.scanned:
         scanned = {".".join(scan.relation.key) for scan in plan.scanned if is_sensitive(scan, work.binding)}

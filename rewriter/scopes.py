@@ -111,6 +111,10 @@ class Scopes:
         """Whether only one FROM item of the statement is called so."""
         return self._called[name.lower()] == 1
 
+    def is_called(self, name: str) -> bool:
+        """Whether some FROM item of the statement is called so."""
+        return self._called[name.lower()] > 0
+
     def scan(self, node: exp.Expr) -> Scan | None:
         """The scan at a FROM item."""
         return self._scans.get(id(node))
@@ -206,7 +210,9 @@ class Scopes:
         if table.args.get("db") or not self._expressions.has(part(table.this), table):
             return None
         word = table.name.lower()
-        alike = [cte for cte in self._statement.nodes(exp.CTE) if cte.alias.lower() == word]
+        around = {id(above) for above in _ancestors(table)}
+        named = [cte for cte in self._statement.nodes(exp.CTE) if cte.alias.lower() == word]
+        alike = [cte for cte in named if cte.parent is not None and id(cte.parent.parent) in around]
         if len(alike) != 1 or any(above is alike[0] for above in _ancestors(table)):
             return None
         listed = alike[0].args["alias"].args.get("columns")

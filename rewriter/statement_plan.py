@@ -111,13 +111,13 @@ def _plan(work: Work) -> StatementPlan:
     replacements = tuple(replacement(work, s, names, view=masked_view(work, s), is_strange=is_strange) for s in watched)
     check_column_arguments(statement, _hidden_words(replacements, touched, binding, revealed=work.revealed))
     changed = [each for each in replacements if each.is_replaced]
-    settled = {*sensitive, *(each.scan for each in changed), *(s for s in found if s.start in in_place)}
+    masked = [each.scan for each in changed]
+    settled = {*sensitive, *masked, *(s for s in found if s.start in in_place)}
     edits.update(read_edits(work, changed, found, names=names))
     edits.update(shadowing_edits(statement, words, binding.resolver))
     edits.update(_full_name(scan, binding) for scan in found if _is_namesake(scan, words, settled))
-    plan = write_plan(statement, binding, Reads(written, found, [each.scan for each in changed], shown, work.writable))
-    edits.update(plan.edits)
-    edits.update(output_name_edits(statement, tuple(edits), [each.scan for each in changed]))
+    plan = write_plan(statement, binding, Reads(written, found, masked, shown, work.writable, work.is_shielded))
+    edits.update(plan.edits, output_name_edits(statement, (*edits, *plan.edits), masked))
     return StatementPlan(found, replacements, frozenset(edits), names, is_strange, touched, plan)
 
 

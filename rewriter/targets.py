@@ -5,7 +5,7 @@
 engine can take it for the target's. What RETURNING shows keeps its names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -18,7 +18,9 @@ from rewriter.errors import Reason, StatementRefused
 from rewriter.in_place import mask_in_place
 from rewriter.scans import Scan, end_position, position
 from rewriter.scopes import Item, Scopes, unclear
+from rewriter.shields import Shield
 from rewriter.statement import Statement
+from rewriter.target_forms import check_forms, check_qualified_row, check_star
 from rewriter.token_runs import is_at, word_at
 from rewriter.writes import Write, joined
 
@@ -50,7 +52,9 @@ class _Place:
 class Targets:
     """References to one write's targets."""
 
-    def __init__(self, write: Write, scopes: Scopes, *, statement: Statement, binding: Binding) -> None:
+    def __init__(
+        self, write: Write, scopes: Scopes, *, statement: Statement, binding: Binding, shields: Sequence[Shield]
+    ) -> None:
         self._write = write
         self._statement = statement
         self._binding = binding
@@ -61,6 +65,7 @@ class Targets:
             if scan.relation.key in binding.protected
         }
         self._reads = TargetReads()
+        self._shields = shields
 
     def reads(self, passed_over: set[int], revealed: frozenset[ColumnName]) -> TargetReads:
         """What becomes of every reference to a masked column of the targets.
@@ -73,8 +78,11 @@ class Targets:
         words = set[str]().union(*(protected.masked_words for protected in self._protected.values()))
         aliases = {scan.word for scan in self._write.targets if id(scan.node) in self._protected}
         for column in self._statement.nodes(exp.Column) if words else ():
+            if self._is_shielded(column):
+                self._unqualify(column, aliases)
+                continue
             if isinstance(column.this, exp.Star):
-                self._check_star(column, aliases)
+                check_star(column, aliases, self._scopes)
                 continue
             if id(column) in passed_over:
                 continue
@@ -84,34 +92,25 @@ class Targets:
                 self._row(column, revealed)
             elif column.table.lower() in aliases:
                 self._check(column)
+            else:
+                check_qualified_row(column, aliases, self._scopes)
         if words:
-            self._check_joins(words)
-            self._check_methods(words | aliases)
+            check_forms(self._write, self._statement, words, aliases=aliases, shields=self._shields)
         if words and self._write.node.args.get("returning") is not None:
             self._stars(revealed)
         return self._reads
 
-    def _check_methods(self, words: set[str]) -> None:
-        """DuckDB's `ssn.upper()` is no column to the parser, and `COLUMNS('s.*')` names none."""
-        for dot in self._write.node.find_all(exp.Dot):
-            if isinstance(dot.this, exp.Identifier) and dot.this.name.lower() in words:
-                raise StatementRefused(Reason.WRITE, f"Write f({dot.this.name}) instead of {dot.this.name}.f().")
-        if self._write.node.find(exp.Columns):
-            raise StatementRefused(Reason.WRITE, "Name the columns instead of writing COLUMNS().")
+    def _unqualify(self, column: exp.Column, aliases: set[str]) -> None:
+        """Behind its schema, the target's name would mean the table and not the row before which it stands."""
+        schema = column.args.get("catalog") or column.args.get("db")
+        if schema is not None and column.table.lower() in aliases:
+            if not self._scopes.is_unique(column.table):
+                raise unclear(column)
+            self._reads.edits.add(Edit(position(schema), position(column.args["table"]), ""))
 
-    def _check_star(self, star: exp.Column, aliases: set[str]) -> None:
-        """Outside RETURNING, `c.*` of a target is a row that is not masked column by column."""
-        is_target = star.table.lower() in aliases and self._scopes.is_unique(star.table)
-        if is_target and star.find_ancestor(exp.Returning) is None:
-            raise StatementRefused(Reason.WRITE, f"Name the columns instead of writing {star.table}.*")
-
-    def _check_joins(self, words: set[str]) -> None:
-        """MySQL joins what it writes: by names alone, it would compare raw values."""
-        items = (item for scan in self._write.targets for item in joined(scan.node))
-        for join in (join for item in items for join in item.args.get("joins") or ()):
-            named = {name.name.lower() for name in join.args.get("using") or ()}
-            if join.args.get("method") or not words.isdisjoint(named):
-                raise StatementRefused(Reason.WRITE, "Join with ON instead of USING and NATURAL.")
+    def _is_shielded(self, node: exp.Expr) -> bool:
+        """Whether a reference stands in an expression that is put before a masked row."""
+        return any(shield.has(node) for shield in self._shields)
 
     def _column(self, column: exp.Column, revealed: frozenset[ColumnName]) -> None:
         item = self._scopes.owner(column)
@@ -228,6 +227,8 @@ class Targets:
     def _stars(self, revealed: frozenset[ColumnName]) -> None:
         for first, last in _returned(self._statement, self._write):
             tokens = self._statement.tokens[first : last + 1]
+            if any(shield.start == tokens[0].start for shield in self._shields):
+                continue
             if tokens[-1].token_type != TokenType.STAR or len(tokens) > 3:  # noqa: PLR2004 -- alias . *
                 if any(_is_star(tokens, index) for index in range(len(tokens))):
                     raise StatementRefused(Reason.WRITE, "Name the columns in RETURNING, instead of changing its *.")

@@ -19,6 +19,7 @@ from rewriter.kinds import StatementKind
 from rewriter.masked_tables import STAND_IN, SetAside, masked_words, set_aside
 from rewriter.statement import Statement, read_statement
 from rewriter.token_check import IMPLICIT, SYSTEM_WORDS, by_word, is_behind_masks, is_harmless_star
+from rewriter.verify_shields import out_of_reach
 from rewriter.verify_writes import harmless
 
 _TABLE_STATEMENT = re.compile(r"\btable\s+(?:only\s+)?\Z", re.IGNORECASE)
@@ -30,12 +31,13 @@ _FAR = 200
 class _Raw:
     """A scan that is not behind a mask: of which relation, and as what the statement calls it.
 
-    `columns`: what it has, in lower case, whichever relation of that name it is of.
+    `columns`: what it has, in lower case, whichever relation of that name it is of. `hidden`: where it cannot be read.
     """
 
     protected: Protected
     alias: str
     columns: frozenset[str]
+    hidden: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,10 @@ def check_parsed(
         outside = _outside(statement, tables)
         if statement.kind is StatementKind.WRITE:
             passed = harmless(statement, binding, raw=written, texts=aside.texts, returned=returned)
+            raw = [
+                replace(scan, hidden=out_of_reach(statement, binding, raw=each, known=written, returned=returned))
+                for scan, each in zip(raw, written, strict=True)
+            ]
             rows = {values.alias.lower() for values in statement.nodes(exp.Values) if values.alias}
             outside = replace(outside, sources=outside.sources | rows | {"excluded"}, places=outside.places | passed)
         _check_raw(raw, outside, revealed)
@@ -250,14 +256,15 @@ def _reaches(outside: _Outside, index: int, scan: _Raw, *, words: frozenset[str]
     word = spoken[index]
     qualifier = spoken[index - 2] if spoken[index - 1] == "." else None
     is_elsewhere = qualifier is not None and qualifier != scan.alias and qualifier in outside.sources
-    if outside.starts[index] in outside.places:
+    if outside.starts[index] in outside.places or outside.starts[index] in scan.hidden:
         return False
     if word == "*":
         return not is_elsewhere and not is_harmless_star(spoken, index)
     if qualifier == scan.alias and word not in scan.columns:
         return True
     is_followed_by_dot = spoken[index + 1] == "."
-    is_row = word == scan.alias and not is_followed_by_dot and qualifier is None
+    # DuckDB: main.customers is the row of customers.
+    is_row = word == scan.alias and not is_followed_by_dot and qualifier not in outside.sources
     if is_row and not _is_lock_target(spoken, index):
         return True
     return (word in words and not is_elsewhere) or (word in IMPLICIT and not is_followed_by_dot and qualifier is None)

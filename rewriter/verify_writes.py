@@ -144,6 +144,8 @@ def _masks(statement: Statement, binding: Binding, raw: tuple[exp.Expr, Protecte
 
 def _is_shadowed(column: exp.Column, raw: set[int], shown: dict[int, str]) -> bool:
     """Whether a nearer query has a FROM item of that name which is no raw table, and gives the column."""
+    if column.args.get("db") is not None:
+        return False  # the schema says which table is meant, wherever it stands
     child: exp.Expr = column
     above = column.parent
     while above is not None and not isinstance(above, _WRITES):

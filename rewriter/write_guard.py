@@ -4,7 +4,7 @@ An object that was loaded masked and is saved whole loses nothing (`rewriter.kep
 columns is refused: it would be a mask.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -17,6 +17,7 @@ from rewriter.errors import Reason, StatementRefused
 from rewriter.kept_value import KeptValue
 from rewriter.scans import end_position, position
 from rewriter.scopes import Scopes, from_items
+from rewriter.shields import Shield
 from rewriter.statement import Statement
 from rewriter.value_paths import leaves, value_spans
 from rewriter.writes import Write
@@ -147,8 +148,9 @@ class WriteGuard:
 
     # The guard itself.
 
-    def edits(self) -> Iterator[Edit]:
-        """The guards around the values that replace stored ones."""
+    def edits(self, shields: Sequence[Shield]) -> Iterator[Edit]:
+        """The guards around the values that replace stored ones, each with its shield in it."""
+        around = {shield.start: shield for shield in shields}
         for assignment, protected, column in self._assigned:
             if self._write.is_replace:
                 raise StatementRefused(
@@ -159,9 +161,20 @@ class WriteGuard:
                 continue
             if assignment.name is None or isinstance(assignment.name.parent, exp.Tuple | exp.Paren):
                 raise StatementRefused(Reason.WRITE, f"Assign {column.word} by itself, and not within a list.")
+            first = self._statement.after(end_position(assignment.name.this)) + 1
+            shield = around.get(self._statement.tokens[first].start)
+            if shield is not None:
+                yield from self._around(shield, KeptValue(column, protected, assignment.target.alias, self._binding))
+                continue
             for low, high in value_spans(self._statement.tokens, end_position(assignment.name.this)):
                 if not self._is_kept(low, high, assignment):
                     yield from self._guarded(assignment, protected, column, low=low, high=high)
+
+    def _around(self, shield: Shield, kept: KeptValue) -> Iterator[Edit]:
+        """The guard around a value that is put before the masked row: where it is that row's, what is stored stays."""
+        before, after = kept.once()
+        yield Edit(shield.start, shield.start, self._statement.written(before) + shield.before)
+        yield Edit(shield.end, shield.end, shield.after + self._statement.written(after))
 
     def _is_kept(self, low: int, high: int, assignment: Assignment) -> bool:
         """Whether a part is the assigned column itself."""

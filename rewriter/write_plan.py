@@ -17,6 +17,7 @@ from rewriter.lookups import WriteLookups, write_lookups
 from rewriter.scans import Scan
 from rewriter.schema import RelationKind
 from rewriter.scopes import Scopes
+from rewriter.shields import Shield, shields
 from rewriter.statement import Statement
 from rewriter.targets import Targets
 from rewriter.write_guard import WriteGuard
@@ -41,13 +42,15 @@ class Reads:
     """What a statement's `writes` read: `found`, every scan; `masked`, those that became masked derived tables.
 
     `revealed`: the columns that a RETURNING may show. `writable`: those that may be assigned, None for all.
+    `is_shielded`: as of `Work`.
     """
 
     writes: Sequence[Write]
     found: Sequence[Scan]
-    masked: Iterable[Scan]
+    masked: Sequence[Scan]
     revealed: frozenset[ColumnName]
     writable: frozenset[ColumnName] | None
+    is_shielded: bool = False
 
 
 def write_plan(statement: Statement, binding: Binding, reads: Reads) -> WritePlan:
@@ -68,15 +71,29 @@ def write_plan(statement: Statement, binding: Binding, reads: Reads) -> WritePla
         _check_writable(guard.assigned, reads.writable)
         guard.check(masked)
         telling = max(telling, _telling_count(write, statement, guard), key=list(TellingCount).index)
-        edits.update(guard.edits())
         known = write_lookups(statement, write.targets, binding) if write.is_top else WriteLookups()
-        targets = Targets(write, scopes, statement=statement, binding=binding).reads(
+        shielded = _shields(write, statement, binding, reads=reads, known=known)
+        guarded = set(guard.edits(shielded))
+        places = {edit.start for edit in guarded}
+        targets = Targets(write, scopes, statement=statement, binding=binding, shields=shielded).reads(
             named | guard.kept() | known.columns, reads.revealed
         )
-        edits.update(targets.edits, known.edits)
-        columns.update(targets.masked)
-        revealed.update(targets.revealed)
+        edits.update(guarded, targets.edits, known.edits)
+        edits.update(edit for each in shielded if each.start not in places for edit in each.edits)
+        columns.update(targets.masked, *(each.masked for each in shielded))
+        revealed.update(targets.revealed, *(each.revealed for each in shielded))
     return WritePlan(frozenset(edits), frozenset(columns), frozenset(revealed), telling)
+
+
+def _shields(
+    write: Write, statement: Statement, binding: Binding, *, reads: Reads, known: WriteLookups
+) -> tuple[Shield, ...]:
+    """The shields of a write, but for conditions that are answered on raw columns."""
+    if not reads.is_shielded:
+        return ()
+    answered = [column for column in statement.nodes(exp.Column) if id(column) in known.columns]
+    found = shields(write, statement, binding, revealed=reads.revealed)
+    return tuple(shield for shield in found if not any(map(shield.has, answered)))
 
 
 def _check_writable(assigned: Iterable[ColumnName], writable: frozenset[ColumnName] | None) -> None:

@@ -52,4 +52,5 @@ def test_random_queries_in_writes_read_as_on_a_masked_copy(pair: Replica) -> Non
             refused += 1
             continue
         assert not faults(pair, sql), sql
-    assert refused * 3 <= tried, f"{refused} of {tried} were refused"
+    most = 3 if pair.dialect == "mysql" else 20  # there, what a write joins cannot be put before a row
+    assert refused * most <= tried, f"{refused} of {tried} were refused"

@@ -34,3 +34,24 @@ SELECT note FROM orders;
 -- title: MERGE into the table
 MERGE INTO customers USING (SELECT 1 AS i) v ON customers.id = v.i WHEN MATCHED AND customers.ssn LIKE '123%' THEN UPDATE SET name = customers.ssn;
 SELECT name FROM customers WHERE id = 1;
+-- title: the row behind its schema
+UPDATE customers SET name = main.customers WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: the row behind its database
+UPDATE customers SET name = memory.customers WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: the row behind its database and schema
+DELETE FROM customers WHERE id = 1 RETURNING memory.main.customers;
+SELECT 1;
+-- title: a lambda that reads the target
+UPDATE customers SET name = list_transform(['a'], lambda x: ssn)[1] WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: a list that reads the target behind its schema
+UPDATE customers SET name = [main.customers.ssn FOR ssn IN ['a']][1] WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: a method of a column in brackets
+UPDATE customers SET name = (ssn).substring(1, 11) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: columns by pattern in a query that lacks them
+UPDATE customers SET name = (SELECT COLUMNS('ssn') FROM (SELECT main.customers.ssn) AS q) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;

@@ -109,3 +109,42 @@ SELECT name FROM customers WHERE id = 1;
 -- title: a cursor's row
 UPDATE customers SET name = ssn WHERE ctid = (SELECT ctid FROM customers c WHERE c.ssn = '123-45-6006');
 SELECT name FROM customers WHERE id = 6;
+-- title: a star of the target that is a row
+UPDATE customers c SET name = 'raw ' WHERE c.* IS NOT NULL AND (c.*)::text LIKE '%123-45%';
+SELECT max(name) FROM customers WHERE name = 'raw ';
+-- title: a row of a star, cast
+UPDATE customers c SET name = left(row(c.*)::text, 50) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: a field of a star
+UPDATE customers SET name = (customers.*).ssn WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: a field of a star, returned
+UPDATE customers SET name = 'x' WHERE id = 1 RETURNING (SELECT s FROM (SELECT (customers.*).ssn AS s) q);
+SELECT 1;
+-- title: the schema-qualified name beside a row
+UPDATE customers SET name = (SELECT public.customers.ssn WHERE (customers.*) IS NOT NULL) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: a schema-qualified star beside a row
+UPDATE customers SET name = left((SELECT row(public.customers.*)::text WHERE customers.* IS NOT NULL), 50) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: an array of the target
+UPDATE customers SET name = (SELECT x FROM unnest(ARRAY[customers.ssn]) AS x) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: an expression called like the target that reads it
+UPDATE customers SET name = (WITH customers AS (SELECT customers.ssn AS email) SELECT email FROM customers) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: a type called like the target, and its column
+UPDATE customers SET name = COALESCE((NULL::customers).name, ssn) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: a field of a star in an upsert
+INSERT INTO customers (id, name) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = (customers.*).ssn WHERE customers.* IS NOT NULL;
+SELECT name FROM customers WHERE id = 1;
+-- title: the text of a masked row, and more
+UPDATE customers c SET name = 'raw ' WHERE (SELECT true FROM (SELECT c.id) AS c) AND (c.*).ssn LIKE '123%';
+SELECT max(name) FROM customers WHERE name = 'raw ';
+-- title: a natural join of what is joined, and the target
+UPDATE customers SET name = ssn FROM orders NATURAL JOIN (SELECT 101 AS id) x WHERE customers.id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: a row in MERGE
+MERGE INTO customers c USING (VALUES (1)) AS v(id) ON c.id = v.id AND (c.*).ssn LIKE '123%' WHEN MATCHED AND c.* IS NOT NULL THEN UPDATE SET name = 'raw ';
+SELECT max(name) FROM customers WHERE name = 'raw ';

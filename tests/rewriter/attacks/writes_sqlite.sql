@@ -37,3 +37,12 @@ SELECT city FROM generated_mails WHERE id = 1;
 -- title: the main database's name
 UPDATE main.customers SET name = main.customers.ssn WHERE id = 1;
 SELECT name FROM customers WHERE id = 1;
+-- title: names in single quotes
+UPDATE customers SET name = 'customers'.'ssn' WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: names in single quotes behind the schema
+UPDATE customers SET name = 'main'.'customers'.'ssn' WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: an expression called like the target that reads it
+UPDATE customers SET name = (WITH customers AS (SELECT main.customers.ssn AS email) SELECT email FROM customers) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;

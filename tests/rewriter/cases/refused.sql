@@ -57,8 +57,6 @@ MERGE INTO customers c USING customers d ON c.id = d.id + 1 WHEN MATCHED THEN UP
 -- reason: WRITE
 MERGE INTO customers c USING customers d ON c.id = d.id + 10 WHEN NOT MATCHED THEN INSERT (id, ssn) VALUES (d.id, d.ssn);
 -- reason: WRITE
-UPDATE customers SET name = 'x' WHERE EXISTS (SELECT 1 FROM json_each('{}') AS j WHERE ssn = 'x');
--- reason: WRITE
 UPDATE customers SET name = 'x' RETURNING old.ssn;
 -- reason: WRITE
 WITH customers AS (SELECT '1' AS ssn) UPDATE customers SET name = 'x' WHERE ssn = '1';

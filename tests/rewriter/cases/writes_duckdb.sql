@@ -25,3 +25,13 @@ INSERT INTO customers (id, name, city) SELECT id, email, 'x' FROM customers2 WHE
 INSERT OR REPLACE INTO customers2 (id, score) VALUES (1, 5);
 -- title: string that is called like a column
 UPDATE customers SET name = 'email' WHERE city <> 'ssn' AND email LIKE 'a%';
+-- title: a parameter of a lambda that is called like a column
+UPDATE customers SET name = list_transform(['a', 'b'], lambda ssn: upper(ssn) || city)[1], city = [email FOR email IN ['q'] IF email <> ssn][1] WHERE id < 3;
+-- title: methods of columns
+UPDATE customers SET name = (ssn).substring(1, 6) || email.upper() WHERE phone.upper() = '[REDACTED]' AND id < 3;
+-- title: columns by pattern in a query
+UPDATE customers SET city = 'x' WHERE EXISTS (SELECT COLUMNS('.*e.*') FROM employees2) AND email LIKE 'a%';
+-- title: natural joins beside the target
+DELETE FROM customers USING orders o NATURAL JOIN (SELECT id, number AS email FROM cards) k WHERE customers.id = o.id - 100 OR customers.ssn = k.email;
+-- title: an expression called like the target, in a value
+UPDATE customers SET name = (WITH customers AS (SELECT note AS email FROM orders WHERE id = 101) SELECT customers.email FROM customers) WHERE id = 1;

@@ -78,3 +78,23 @@ MERGE INTO customers AS c USING (VALUES (1, 'm1@x.example'), (80, 'm2@x.example'
 WITH q AS (SELECT id, email FROM customers WHERE email LIKE 'a%' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) UPDATE customers SET city = q.email FROM q WHERE customers.id = q.id RETURNING customers.*;
 -- title: two data-modifying expressions over one table
 WITH a AS (UPDATE customers SET name = email WHERE email LIKE 'a%' AND id < 3 RETURNING id, email), b AS (DELETE FROM customers2 WHERE email LIKE 'b%' RETURNING id, email), c AS (UPDATE customers SET city = email WHERE id > 4 AND email IS NOT NULL RETURNING id, email) SELECT 'a' AS t, * FROM a UNION ALL SELECT 'b', * FROM b UNION ALL SELECT 'c', * FROM c ORDER BY 1, 2;
+-- title: a star of the target that is a row
+UPDATE customers c SET name = left(row(c.*)::text, 50) WHERE id < 9 AND c.* IS NOT NULL OR id = 3 AND (c.*) IS NULL;
+-- title: fields of a star and of a type
+UPDATE customers SET name = (customers.*).ssn, city = COALESCE((NULL::customers).city, city) WHERE id < 4 RETURNING (SELECT (customers.*).email), (NULL::customers).ssn IS NULL;
+-- title: columns of what is made in place
+UPDATE customers SET name = 'x' WHERE ssn IN (SELECT ssn FROM unnest(ARRAY['***-**-6001', 'y']) AS ssn) OR id IN (SELECT ssn FROM generate_series(1, 2) ssn) RETURNING id, (SELECT max(email) FROM unnest(ARRAY['q']) AS email) AS e;
+-- title: an expression called like the target, in a value
+UPDATE customers SET name = (WITH customers AS (SELECT note AS email FROM orders WHERE id = 101) SELECT customers.email FROM customers), email = (WITH customers AS (SELECT 'q@x.example' AS email) SELECT email FROM customers) WHERE id = 1;
+-- title: a value among queries keeps what is there
+UPDATE customers c SET email = CASE WHEN EXISTS (SELECT ssn FROM unnest(ARRAY['q']) AS ssn WHERE c.phone IS NOT NULL) THEN c.email ELSE 'new@x.example' END WHERE id < 5 RETURNING id, name;
+-- title: natural joins and USING beside the target
+DELETE FROM customers c USING orders o NATURAL JOIN (SELECT id, number AS email FROM cards) k JOIN employees2 e USING (id, email) WHERE c.id = o.id OR c.ssn = k.email;
+-- title: a star in an upsert
+INSERT INTO customers (id, name) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = excluded.name || (customers.*).ssn WHERE customers.* IS NOT NULL RETURNING name;
+-- title: a star in MERGE
+MERGE INTO customers c USING (VALUES (1, 'm'), (2, 'n')) AS v(id, note) ON c.id = v.id AND (c.*).ssn LIKE '***%' WHEN MATCHED AND c.* IS NOT NULL THEN UPDATE SET name = v.note || (c.*).email;
+-- title: a table statement that only has to exist
+UPDATE orders SET note = 'x' WHERE EXISTS (TABLE customers) AND id = 101;
+-- title: behind the schema, beside a row
+UPDATE public.customers SET name = left((SELECT public.customers.ssn || customers.city WHERE (customers.*)::text LIKE '%***%'), 50) WHERE id < 3;

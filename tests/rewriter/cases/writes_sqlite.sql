@@ -40,3 +40,11 @@ UPDATE OR IGNORE customers SET name = email, phone = '+1' WHERE ssn LIKE '***%';
 REPLACE INTO orders (id, note) SELECT id + 100, email FROM customers WHERE ssn LIKE '***%';
 -- title: iif
 UPDATE customers SET email = iif(city = 'Oslo', 'new@x.example', email), phone = iif(email LIKE 'a%', phone, NULL);
+-- title: names in single quotes
+UPDATE customers SET name = 'customers'.'ssn' WHERE 'customers'.'email' LIKE 'a%' AND id < 6;
+-- title: natural joins and USING beside the target
+UPDATE customers SET name = o.note FROM orders o NATURAL JOIN (SELECT id, number AS email FROM cards) d JOIN employees2 e USING (id) WHERE o.id = customers.id + 100 OR d.email = customers.ssn;
+-- title: a value of COALESCE that is always the first
+UPDATE customers SET salary = COALESCE(3, salary), email = COALESCE('z@x.example', email) WHERE id = 1;
+-- title: an expression called like the target, in a value
+UPDATE customers SET name = (WITH customers AS (SELECT note AS email FROM orders WHERE id = 101) SELECT customers.email FROM customers), email = (WITH customers AS (SELECT 'q@x.example' AS email) SELECT email FROM customers) WHERE id = 1;

@@ -1,0 +1,79 @@
+"""Forms in which a write reads its target otherwise than by plain names of columns, and which no mask can stand for.
+
+Each is refused where it stands; before a masked row (`rewriter.shields`) most need not be.
+"""
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
+
+from rewriter.errors import Reason, StatementRefused
+from rewriter.scopes import Scopes
+from rewriter.shields import Shield
+from rewriter.statement import Statement
+from rewriter.token_runs import is_at
+from rewriter.writes import Write, joined
+
+
+def check_forms(
+    write: Write, statement: Statement, words: set[str], *, aliases: set[str], shields: Sequence[Shield]
+) -> None:
+    """Nothing, when the write has no such form; `words`: what masked columns are called, `aliases`: their tables.
+
+    Raises:
+        StatementRefused: it has one.
+    """
+    _check_strings(statement)
+    _check_joins(write, words)
+    _check_methods(write, words | aliases, shields)
+
+
+def check_star(star: exp.Column, aliases: set[str], scopes: Scopes) -> None:
+    """Nothing, unless `c.*` outside RETURNING is a target's row, which is not masked column by column.
+
+    Raises:
+        StatementRefused: it is.
+    """
+    is_target = star.table.lower() in aliases and scopes.is_unique(star.table)
+    if is_target and star.find_ancestor(exp.Returning) is None:
+        raise StatementRefused(Reason.WRITE, f"Name the columns instead of writing {star.table}.*")
+
+
+def check_qualified_row(column: exp.Column, aliases: set[str], scopes: Scopes) -> None:
+    """Nothing, unless DuckDB takes `main.customers` for the row of `customers`.
+
+    Raises:
+        StatementRefused: it does.
+    """
+    if column.name.lower() in aliases and column.table and not scopes.is_called(column.table):
+        raise StatementRefused(Reason.WRITE, f"Write {column.name} without its schema for the whole row.")
+
+
+def _check_strings(statement: Statement) -> None:
+    """SQLite takes `'main'.'customers'.'ssn'` for a column, which the parser does not."""
+    tokens = statement.tokens
+    for index in range(2, len(tokens)):
+        is_chain = is_at(tokens, index, TokenType.DOT) and is_at(tokens, index - 2, TokenType.DOT)
+        if is_chain and any(is_at(tokens, at, TokenType.STRING) for at in (index - 3, index - 1, index + 1)):
+            raise StatementRefused(Reason.WRITE, "Write names without single quotes.")
+
+
+def _check_joins(write: Write, words: set[str]) -> None:
+    """MySQL joins what it writes: by names alone, it would compare raw values."""
+    items = (item for scan in write.targets for item in joined(scan.node))
+    for join in (join for item in items for join in item.args.get("joins") or ()):
+        named = {name.name.lower() for name in join.args.get("using") or ()}
+        if join.args.get("method") or not words.isdisjoint(named):
+            raise StatementRefused(Reason.WRITE, "Join with ON instead of USING and NATURAL.")
+
+
+def _check_methods(write: Write, words: set[str], shields: Sequence[Shield]) -> None:
+    """DuckDB's `ssn.upper()` is no column to the parser, and `COLUMNS('s.*')` names none."""
+    for dot in write.node.find_all(exp.Dot):
+        is_method = isinstance(dot.this, exp.Identifier) and dot.this.name.lower() in words
+        if is_method and not any(shield.has(dot) for shield in shields):
+            raise StatementRefused(Reason.WRITE, f"Write f({dot.this.name}) instead of {dot.this.name}.f().")
+    columns = write.node.find_all(exp.Columns)
+    if any(node.find_ancestor(exp.Query, type(write.node)) is write.node for node in columns):
+        raise StatementRefused(Reason.WRITE, "Name the columns instead of writing COLUMNS().")
