@@ -25,6 +25,7 @@ def check_forms(
         StatementRefused: it has one.
     """
     _check_strings(statement)
+    _check_versions(write, statement)
     _check_joins(write, words)
     _check_methods(write, words | aliases, shields)
 
@@ -57,6 +58,15 @@ def _check_strings(statement: Statement) -> None:
         is_chain = is_at(tokens, index, TokenType.DOT) and is_at(tokens, index - 2, TokenType.DOT)
         if is_chain and any(is_at(tokens, at, TokenType.STRING) for at in (index - 3, index - 1, index + 1)):
             raise StatementRefused(Reason.WRITE, "Write names without single quotes.")
+
+
+def _check_versions(write: Write, statement: Statement) -> None:
+    """PostgreSQL 18's RETURNING knows the row before and after the change as OLD and NEW."""
+    returning = write.node.args.get("returning") if statement.dialect == "postgresql" else None
+    for column in returning.find_all(exp.Column) if returning is not None else ():
+        called = (column.args.get("table") or column.this).name.lower()
+        if called in ("old", "new"):
+            raise StatementRefused(Reason.WRITE, f"Write the table's name instead of {called}.")
 
 
 def _check_joins(write: Write, words: set[str]) -> None:

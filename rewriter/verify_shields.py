@@ -87,7 +87,8 @@ def _is_returned(statement: Statement, place: int) -> bool:
 def _expression(statement: Statement, place: int, name: str) -> Iterator[int]:
     """The tokens of the one expression that stands before the FROM at `place`.
 
-    Where it is not one expression, none; without those behind two dots, which may say the table's schema.
+    Where it is not one expression, none. Of names behind a dot, only those of the row itself and of values in brackets:
+    another qualifier may be the table's schema, or PostgreSQL's OLD and NEW.
     """
     tokens = statement.tokens
     end = statement.places.get(place)
@@ -95,9 +96,9 @@ def _expression(statement: Statement, place: int, name: str) -> Iterator[int]:
     if end is None or first is None or any(_ends_expression(tokens, at) for at in _own(tokens, first, end)):
         return
     for index in range(first, end):
-        is_deep = is_at(tokens, index - 1, TokenType.DOT) and is_at(tokens, index - 3, TokenType.DOT)
-        is_own = is_at(tokens, index - 1, TokenType.DOT) and statement.words[index - 2] != name
-        if not is_deep and not (is_own and statement.words[index] == name):
+        is_behind = is_at(tokens, index - 1, TokenType.DOT)
+        is_deep = is_behind and is_at(tokens, index - 3, TokenType.DOT)
+        if not is_behind or (statement.words[index - 2] in (name, ")", "]") and not is_deep):
             yield tokens[index].start
 
 

@@ -60,8 +60,6 @@ MERGE INTO customers c USING customers d ON c.id = d.id + 10 WHEN NOT MATCHED TH
 UPDATE customers SET name = 'x' RETURNING old.ssn;
 -- reason: WRITE
 WITH customers AS (SELECT '1' AS ssn) UPDATE customers SET name = 'x' WHERE ssn = '1';
--- reason: WRITE
-UPDATE customers c SET name = ROW(c.*)::text;
 -- reason: FUNCTION
 SELECT query_to_xml('SELECT 1', true, true, '');
 -- reason: FUNCTION
@@ -96,3 +94,7 @@ SELECT 1 /* open;
 SELECT 1a;
 -- reason: LEXICAL
 SELECT ssn\ FROM customers;
+-- reason: WRITE
+UPDATE customers SET name = 'x' RETURNING to_jsonb(old), (SELECT new.ssn);
+-- reason: WRITE
+DELETE FROM customers RETURNING old.*;
