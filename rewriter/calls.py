@@ -78,7 +78,7 @@ _GRAMMAR_CALLS: dict[Dialect, frozenset[str]] = {
     "duckdb": frozenset(
         """
         try_cast trim position substring overlay columns unpack struct_pack lambda row try grouping_id
-        list_comprehension array
+        list_comprehension array percentile_cont percentile_disc
         """.split()
     ),
 }
@@ -107,12 +107,34 @@ def check_calls(statement: Statement, binding: Binding, *, also: frozenset[str] 
         name = token.text.lower().rpartition(" ")[2] if is_plain else token.text.lower()
         if (is_plain and not schema and _is_grammar(name, binding)) or _is_harmless(name, schema, binding):
             continue
-        if name in also and name not in binding.catalog.user_functions:
+        is_users = name in binding.catalog.user_functions
+        if not is_users and (name in also or (is_plain and not schema and _is_aggregate(statement, name))):
             continue
         if names is None:
             names = _declared_names(statement)
         if token.start not in names:
             raise _refused(f"{schema}.{token.text}" if schema and binding.dialect != "duckdb" else token.text)
+
+
+def _is_aggregate(statement: Statement, name: str) -> bool:
+    """Whether each call of a name is of DuckDB's aggregate: a table macro has it as well, and reads a table by name."""
+    if statement.dialect != "duckdb" or name != "histogram":
+        return False
+    calls = [node for node in statement.nodes(exp.Anonymous) if node.name.lower() == name]
+    return len(calls) == statement.words.count(name) and all(map(_is_in_items, calls))
+
+
+def _is_in_items(node: exp.Expr) -> bool:
+    """Whether a node belongs to an expression over the rows of a SELECT."""
+    above = node.parent
+    while above is not None and not isinstance(above, exp.Select):
+        if isinstance(above, _SOURCES):
+            return False
+        node, above = above, above.parent
+    return above is not None and node.arg_key in ("expressions", "having", "qualify", "order")
+
+
+_SOURCES = (exp.Table, exp.From, exp.Join, exp.Lateral, exp.Unnest, exp.Pivot, exp.Query, exp.Summarize, exp.Describe)
 
 
 def _check_variables(statement: Statement) -> None:

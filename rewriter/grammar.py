@@ -12,6 +12,7 @@ from sqlglot.expressions import FUNCTION_BY_NAME
 from sqlglot.tokenizer_core import Token, TokenType
 
 from masking.types import Dialect
+from rewriter.grammar_duckdb import ordered_pivots, spelled_otherwise
 from rewriter.grammar_mysql import (
     as_operators,
     match_in_brackets,
@@ -19,12 +20,24 @@ from rewriter.grammar_mysql import (
     plain_types,
     without_group_order,
 )
-from rewriter.grammar_sqlite import commas_as_joins, without_empty_arguments
+from rewriter.grammar_sqlite import commas_as_joins, strings_as_names, without_empty_arguments
+from rewriter.grammar_writes import without_modifiers
 from rewriter.grammar_xml import xml_as_calls
 from rewriter.token_runs import closing, is_at, opening, turned, word_at
 
 Tokens = list[Token]
 Rule = Callable[[Sequence[Token]], Tokens]
+
+
+def plain(tokens: Sequence[Token], dialect: Dialect) -> tuple[Token, ...]:
+    """`tokens` without what the parser would take for something else: these rules hold before it looks."""
+    match dialect:
+        case "sqlite":
+            return strings_as_names(without_modifiers(tokens, dialect))
+        case "duckdb":
+            return spelled_otherwise(tokens)
+        case _:
+            return without_modifiers(tokens, dialect)
 
 
 def simplified(tokens: Sequence[Token], dialect: Dialect) -> Iterator[Tokens]:
@@ -273,5 +286,5 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
         _plain_calls,
     ),
     "sqlite": (_json_as_calls, without_empty_arguments, commas_as_joins, _plain_calls),
-    "duckdb": (_grouping_as_calls, _plain_in_brackets, _json_as_calls, _plain_calls),
+    "duckdb": (_grouping_as_calls, _plain_in_brackets, _json_as_calls, ordered_pivots, _plain_calls),
 }

@@ -7,6 +7,21 @@ from sqlglot.tokenizer_core import Token, TokenType
 from rewriter.token_runs import is_at, turned, word_at
 
 
+def strings_as_names(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    """`'Order Items'.'price'`, `x IN 'Order Items'`: beside a dot and behind IN only a name can stand."""
+    return tuple([
+        turned(token, TokenType.IDENTIFIER, token.text)
+        if token.token_type == TokenType.STRING
+        and (
+            is_at(tokens, index - 1, TokenType.DOT)
+            or is_at(tokens, index + 1, TokenType.DOT)
+            or word_at(tokens, index - 1) == "in"
+        )
+        else token
+        for index, token in enumerate(tokens)
+    ])  # fmt: skip
+
+
 def without_empty_arguments(tokens: Sequence[Token]) -> list[Token]:
     """`char()` and `sqlite_version(*)`."""
     result: list[Token] = []

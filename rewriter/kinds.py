@@ -70,6 +70,9 @@ _SQLITE_TUNING = _words(
     "foreign_keys read_uncommitted busy_timeout journal_mode synchronous cache_size cache_spill temp_store mmap_size"
     " wal_autocheckpoint recursive_triggers defer_foreign_keys secure_delete locking_mode automatic_index"
 )
+_NO_FILE = r'(?:[\w$]+|"[\w$ ]+")'
+"""DuckDB shows what columns a file has: one whose name ends in `.csv`."""
+_DUCKDB_LISTS = _words("show_tables show_tables_expanded show_databases database_list version platform collations")
 _DUCKDB_SETTINGS = _words("timezone threads memory_limit default_order default_null_order enable_progress_bar")
 
 _SESSION: dict[Dialect, re.Pattern[str]] = {
@@ -95,7 +98,9 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
     ),
     "duckdb": _one_of(
         r"show (?:all )?(?:tables|databases|schemas)",
-        rf"(?:describe|desc|show) {_PATH}",
+        rf"(?:describe|desc|show) {_NO_FILE}(?:\.{_NO_FILE})*",
+        rf"pragma (?:table_info|show)\s*\(\s*(?:{_NO_FILE}|'[\w ]*')\s*\)",
+        rf"pragma {_DUCKDB_LISTS}",
         rf"set (?:session |local )?{_DUCKDB_SETTINGS}\s*=\s*{_VALUE}",
     ),
 }
@@ -108,7 +113,8 @@ _SEARCH_PATH = _one_of(r"set (?:session |local )?search_path\s*(?:=|\bto\b)\s*[\
 _ANALYZES_TABLES = re.compile(r"\s*analyze\s+(?:(?:no_write_to_binlog|local)\s+)?tables?\b", re.IGNORECASE)
 """MariaDB's other ANALYZE runs a query and shows its plan."""
 _PARSED_WORDS = frozenset(
-    "select with values table from insert replace update delete merge pivot unpivot summarize describe".split()
+    "select with values table from insert replace update delete merge pivot unpivot pivot_wider pivot_longer summarize"
+    " describe".split()
 )
 
 
@@ -118,7 +124,7 @@ def simple_kind(text: str, dialect: Dialect) -> StatementKind | None:
     Raises:
         StatementRefused: it is of no kind that is ever allowed: not for the parser to guess at, nor for it to log.
     """
-    head = text.lstrip()[:9].lower()
+    head = text.lstrip()[:12].lower()
     if head.startswith(("select", "insert", "update", "delete", "with")):
         return None
     if _TRANSACTION.fullmatch(text):

@@ -53,8 +53,10 @@ _FORMS: dict[Dialect, str] = {
     "duckdb": "|".join(
         (
             rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[xX]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
+            r"(?P<backquoted>`[\w $.]+`(?!`))",
             r"(?P<comment>--[^\n\r]*|/\*)",
             r"(?P<placeholder>(?<![\w$])\$\w+|\?\d*)",
+            r"(?P<bad2>`)",
             _NUL,
             _NUMERIC,
             _FOREIGN,
@@ -124,7 +126,7 @@ def _signs(dialect: Dialect, *, is_percent_doubled: bool) -> str:
             with_percent = "" if is_percent_doubled else rf"|%[-+*/<>=~!@#^&|`?%]+|{signs}+%[-+*/<>=~!@#^&|`?%]*"
             return rf"{signs}{{2,}}|[@#!`]{with_percent}"
         case "duckdb":
-            return r"[-+*/<>=~!@#^&|`]{2,}|[@!`]"
+            return r"[-+*/<>=~!@#^&|]{2,}|[@!]"
         case "mysql" | "sqlite":
             return "(?!)"
 

@@ -139,9 +139,12 @@ def _declared(relation: Relation, dialect: Dialect) -> dict[str, str]:
 
 
 def _is_column(statement: Statement, item: SelectItem) -> bool:
-    """Whether a select item is a plain column reference: words and dots."""
+    """Whether a select item is a plain column reference: words, and a dot between each two."""
     tokens = statement.tokens[item.first : item.last + 1]
-    return all(token.token_type == TokenType.DOT or statement.is_word(token) for token in tokens)
+    dots = {index for index, token in enumerate(tokens) if token.token_type == TokenType.DOT}
+    is_path = bool(dots) and statement.dialect == "sqlite"  # which takes a string for a name there
+    is_named = all(statement.is_word(token) or (is_path and statement.is_string(token)) for token in tokens[::2])
+    return is_named and dots == set(range(1, len(tokens), 2))
 
 
 def _text(statement: Statement, item: SelectItem) -> str:

@@ -109,6 +109,8 @@ def parseable(sql: str, dialect: Dialect, *, is_percent_doubled: bool = False) -
             _check_quoted(match.group(), is_percent_doubled=is_percent_doubled)
             quoted[start] = position
             continue
+        if kind == "backquoted":
+            quoted[start] = position
         if kind == "comment" and match.group() == "/*":
             position = _block_comment_end(sql, start, dialect)
         if kind == "operator":
@@ -172,6 +174,8 @@ def _blank(kind: str | None, text: str, *, is_percent_doubled: bool) -> str | No
             return " " * len(text)
         case "operator":
             return None if text in OPERATORS else "-".ljust(len(text))
+        case "backquoted":
+            return f'"{text[1:-1]}"'
         case "placeholder":
             return "?".ljust(len(text))
         case "percent":

@@ -80,15 +80,15 @@ def _table_scans(statement: Statement, expressions: "Expressions", resolver: Res
         if statement.dialect == "mysql" and _is_reference(table):
             continue
         start = position(name)
-        if statement.text[start] == "'":
-            raise StatementRefused(Reason.CONSTRUCT, "Name a table; files cannot be read.")
         names = [one for one in (table.args.get("catalog"), table.args.get("db"), name) if one]
         parts = tuple([part(one) for one in names])
+        if statement.text[start] == "'" and (statement.dialect != "sqlite" and resolver.resolve(parts) is None):
+            raise StatementRefused(Reason.CONSTRUCT, "Name a table; files cannot be read.")
         if len(parts) == 1 and expressions.has(parts[0], table):
             _check_shadowed(parts, resolver)
             continue
         relation = _resolved(parts, statement, resolver)
-        if relation is not None:
+        if relation is not None and not _is_described(table):
             yield _scan(table, names, relation, statement=statement)
 
 
@@ -105,6 +105,14 @@ def _is_reference(table: exp.Expr) -> bool:
     return any(
         other.alias_or_name.lower() == table.name.lower() for item in using for other in item.find_all(exp.Table)
     )
+
+
+def _is_described(table: exp.Expr) -> bool:
+    """Whether a name says whose definition is shown: DuckDB's `FROM (DESCRIBE t)`."""
+    return isinstance(table.parent, exp.Describe) and not any(table.args.get(key) for key in _READING)
+
+
+_READING = ("alias", "joins", "laterals", "pivots", "sample", "hints")
 
 
 def _resolved(parts: tuple[Part, ...], statement: Statement, resolver: Resolver) -> Relation | None:
@@ -160,13 +168,21 @@ def _scan(table: exp.Expr, names: list[exp.Expr], relation: Relation, *, stateme
         relation=relation,
         start=position(names[0]),
         end=end_position(names[-1]),
-        alias=statement.sql[position(spoken) : end_position(spoken)],
+        alias=_as_name(statement.sql[position(spoken) : end_position(spoken)]),
         word=spoken.name.lower(),
         has_alias=named is not None,
         has_column_list=bool(alias is not None and alias.args.get("columns")),
         is_qualified=len(names) > 1,
         node=table,
     )
+
+
+def _as_name(written: str) -> str:
+    """A name as it can stand for an alias: SQLite and DuckDB take a string for the name of a table."""
+    if not written.startswith("'"):
+        return written
+    name = written[1:-1].replace("''", "'").replace('"', '""')
+    return f'"{name}"'
 
 
 def _operand_scans(statement: Statement, expressions: "Expressions", resolver: Resolver) -> Iterator[Scan]:

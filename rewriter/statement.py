@@ -19,8 +19,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from masking.types import Dialect
 from rewriter.errors import Reason, StatementRefused
-from rewriter.grammar import simplified
-from rewriter.grammar_writes import with_insert, without_modifiers
+from rewriter.grammar import plain, simplified
+from rewriter.grammar_writes import with_insert
 from rewriter.kinds import StatementKind, simple_kind, unknown_kind
 from rewriter.lexical_forms import PATTERNS
 from rewriter.placeholders import check_quotes_closed, parseable
@@ -164,7 +164,7 @@ def read_statement(sql: str, dialect: Dialect, *, is_percent_doubled: bool = Fal
         tokens = _tokens(with_insert(read.text, dialect), read.quoted, dialect)
         if is_percent_doubled and "%%" in read.text:
             tokens = tuple(_as_named(token) for token in tokens)
-        simple, tree = _parsed(read.text, without_modifiers(tokens, dialect), dialect)
+        simple, tree = _parsed(read.text, plain(tokens, dialect), dialect)
     return Statement(
         sql=sql, text=read.text, dialect=dialect, kind=simple, tokens=tokens, tree=tree, quoted=read.quoted,
         is_percent_doubled=is_percent_doubled, words=tuple([token.text.lower() for token in tokens]),

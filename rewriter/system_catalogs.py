@@ -51,7 +51,8 @@ _MYSQL_INFORMATION_SCHEMA = frozenset(
     """.split()
 )
 
-_SQLITE = frozenset(("sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"))
+_SQLITE = frozenset(("sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema", "sqlite_sequence"))
+"""The last holds the greatest row number that each table had; a policy cannot mask row numbers."""
 
 _DUCKDB_PG_CATALOG = frozenset(
     """

@@ -13,7 +13,9 @@ from rewriter.binding import Binding, Protected
 from rewriter.masked_tables import STAND_IN, SetAside, masked_words
 from rewriter.placeholders import Parseable
 
-IMPLICIT = frozenset({"natural", "columns", "pivot", "pivot_wider", "unpivot", "summarize", "#", "_rowid"})
+IMPLICIT = frozenset(
+    ("natural", "columns", "pivot", "pivot_wider", "unpivot", "pivot_longer", "summarize", "#", "_rowid")
+)
 """Words and signs that use columns which they do not name; MySQL's `_rowid` is another name of a unique number."""
 
 SYSTEM_WORDS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "rowid", "oid", "_rowid_"})
@@ -102,8 +104,10 @@ def _tokens(read: Parseable, binding: Binding) -> list[str] | None:
     for start, end in read.quoted.items():
         tokens += _TOKENS.findall(read.text[done:start].lower())
         mark, text = read.text[start], read.text[start + 1 : end - 1].lower()
-        # SQLite takes a string for a name where only a name can stand.
-        name = text.replace(2 * mark, mark) if mark in '"`[' or binding.dialect == "sqlite" else "'"
+        # Where only a name can stand, SQLite takes a string for one, and DuckDB for that of a table.
+        is_name = mark in '"`[' or binding.dialect == "sqlite"
+        is_name = is_name or (binding.dialect == "duckdb" and tokens[-1] in _BEFORE_TABLE)
+        name = text.replace(2 * mark, mark) if is_name else "'"
         if name in _GRAMMAR:
             return None
         tokens.append(name)

@@ -87,7 +87,7 @@ def check_parsed(
         LeakError: one is not.
     """
     statement = read_statement(aside.sql, binding.dialect, is_percent_doubled=aside.is_percent_doubled)
-    tables = list(statement.nodes(exp.Table))
+    tables = [table for table in statement.nodes(exp.Table) if not _is_described(table)]
     _check_stand_ins(tables, {place + STAND_IN.rindex(" ") + 1 for place in aside.places})
     raw: list[_Raw] = []
     written: list[tuple[exp.Expr, Protected]] = []
@@ -111,6 +111,11 @@ def check_parsed(
             outside = replace(outside, sources=outside.sources | rows | {"excluded"}, places=outside.places | passed)
         _check_raw(raw, outside, revealed)
     _check_operands(statement, binding)
+
+
+def _is_described(table: exp.Expr) -> bool:
+    """DuckDB's `FROM (DESCRIBE t)`, which shows a definition and reads no row."""
+    return isinstance(table.parent, exp.Describe) and table.args.keys() <= {"this", "db", "catalog"}
 
 
 def _outside(statement: Statement, tables: Iterable[exp.Expr]) -> _Outside:

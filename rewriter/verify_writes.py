@@ -128,7 +128,8 @@ def _masks(statement: Statement, binding: Binding, raw: tuple[exp.Expr, Protecte
     table, protected = raw
     alias = table.args.get("alias")
     name = alias.this if alias is not None and alias.this else table.this
-    spoken = {statement.sql[int(name.meta["start"]) : int(name.meta["end"]) + 1]}
+    written = statement.sql[int(name.meta["start"]) : int(name.meta["end"]) + 1]
+    spoken = {'"' + name.name.replace('"', '""') + '"' if written.startswith("'") else written}
     spoken.add(quoted(protected.relation.name, binding.dialect))
     for column in protected.columns:
         for qualifier in spoken if column.mask is not None or column.generation is not None else ():

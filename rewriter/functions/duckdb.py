@@ -3,7 +3,7 @@
 Left out on purpose: `query`, `query_table`, `json_execute_serialized_sql` (run SQL given as text), `read_*`, `glob`,
 `parquet_*`, `sniff_csv` (files), `getvariable`, `getenv`, `current_setting` (mask keys, secrets), `current_query` (the
 rewritten text), `stats`, `storage_info`, `json_serialize_plan` (statistics of raw values), `histogram` (as a table
-macro it reads a table by name; `histogram_exact` is admitted), `setval`, `write_log` and the sleeping ones.
+macro it reads a table by name; `rewriter.calls` admits the aggregate), `setval`, `write_log` and the sleeping ones.
 """
 
 _SCALAR = """

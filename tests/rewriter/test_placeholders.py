@@ -24,6 +24,7 @@ from rewriter.placeholders import MAX_CHARACTERS, parseable
         ("mysql", False, r"'a\'b' -- c", r"'a\'b'     "),
         ("sqlite", False, "a = :x AND b = ?2 AND c = @y", "a = ?  AND b = ?  AND c = ? "),
         ("duckdb", False, "a = $1 AND b = ?", "a = ?  AND b = ?"),
+        ("duckdb", False, "`a b`.c = `d`e", '"a b".c = "d"e'),
     ],
 )
 def test_placeholders_and_comments_become_blanks_in_place(case: tuple[Dialect, bool, str, str]) -> None:
@@ -51,6 +52,8 @@ def test_placeholders_and_comments_become_blanks_in_place(case: tuple[Dialect, b
         ("mysql", False, "/*+ SET_VAR(sql_mode='ANSI_QUOTES') */ 1"),
         ("mysql", False, "5--1"),
         ("sqlite", False, "a \\ b"),
+        ("duckdb", False, "SELECT 1 `x -- `, ssn FROM customers"),
+        ("duckdb", False, "1 `a``b`"),
     ],
 )
 def test_what_can_be_read_in_two_ways_is_refused(case: tuple[Dialect, bool, str]) -> None:
@@ -80,4 +83,4 @@ def test_any_text_keeps_its_length_or_is_refused(sql: str, dialect: Dialect, is_
     except StatementRefused:
         return
     assert len(read.text) == len(sql)
-    assert all(read.text[start:end] == sql[start:end] for start, end in read.quoted.items())
+    assert all(read.text[start + 1 : end - 1] == sql[start + 1 : end - 1] for start, end in read.quoted.items())

@@ -47,7 +47,6 @@ from tests.rewriter.catalog.connecting import mysql, postgresql
         ("mysql", "sys", "processlist"),
         ("sqlite", "main", "sqlite_stat1"),
         ("sqlite", "", "sqlite_stat4"),
-        ("sqlite", "", "sqlite_sequence"),
         ("sqlite", "", "dbstat"),
         ("sqlite", "", "sqlite_dbpage"),
         ("duckdb", "", "duckdb_settings"),

@@ -44,3 +44,7 @@ SELECT d FROM (customers) AS t(a, b, c, d);
 SELECT d FROM (customers JOIN orders ON true) AS t(a, b, c, d);
 -- title: number of groups of what a star reads
 SELECT 'raw values differ' WHERE EXISTS (SELECT * EXCLUDE (id, manager_id, name) FROM employees GROUP BY ALL OFFSET 1);
+-- title: a comment that is a part of a name in backquotes
+SELECT 1 `x -- ` , ssn FROM customers;
+-- title: a block comment that is a part of a name in backquotes
+SELECT 1 `x /* ` , ssn `a` FROM customers -- */;

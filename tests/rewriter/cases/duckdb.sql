@@ -52,3 +52,19 @@ SELECT o.id FROM orders o SEMI JOIN customers c ON c.id = o.customer_id AND c.em
 VALUES (1, 'customers'), (2, 'email') ORDER BY 1;
 -- title: generated column in another letter case
 SELECT DOMAIN, g.Domain, domain FROM generated_mails g ORDER BY id;
+-- title: a table called by a string
+SELECT customers.email, c.id FROM 'customers' JOIN customers2 c ON c.id = customers.id ORDER BY 2;
+-- title: pivot in other words, with an order
+PIVOT_WIDER customers ON city USING count(email) GROUP BY ssn ORDER BY ssn LIMIT 2;
+-- title: unpivot in other words
+SELECT * FROM (PIVOT_LONGER customers2 ON email, ssn INTO NAME what VALUE said) ORDER BY id, what;
+-- title: definitions as tables
+SELECT d.*, s.column_name FROM (DESCRIBE customers) d JOIN (SHOW customers2) s USING (column_name) ORDER BY ALL;
+-- title: tables that there are
+SELECT t.name FROM (SHOW TABLES) t JOIN customers c ON c.id = 1 WHERE c.email LIKE '%*%' ORDER BY t.name;
+-- title: histogram
+SELECT city, histogram(email) FILTER (id > 1) FROM customers GROUP BY city HAVING cardinality(histogram(ssn)) > 0 ORDER BY city;
+-- title: percentiles within a group
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY score), percentile_disc(0.5) WITHIN GROUP (ORDER BY ssn) FROM customers2;
+-- title: backquotes
+SELECT `c`.`email`, `ssn` AS `a b` FROM `customers` c ORDER BY `c`.id;

@@ -60,3 +60,7 @@ SELECT json_remove('[1]'), json_set('[1]'), email FROM customers ORDER BY id;
 SELECT count(*), count(email) FROM customers NATURAL FULL JOIN customers2;
 -- title: values statement
 VALUES (1, 'customers'), (2, 'email');
+-- title: tables and columns called by strings
+SELECT 'customers'.'email', c.'ssn', 'c'.id FROM 'customers' JOIN main.'customers2' AS 'c' USING ('id') ORDER BY 3;
+-- title: a string as an operand
+SELECT email IN 'codes', NULL IN codes FROM customers WHERE email NOT IN 'main'.'codes' ORDER BY id;
