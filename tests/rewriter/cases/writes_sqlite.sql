@@ -40,7 +40,6 @@ UPDATE OR IGNORE customers SET name = email, phone = '+1' WHERE ssn LIKE '***%';
 REPLACE INTO orders (id, note) SELECT id + 100, email FROM customers WHERE ssn LIKE '***%';
 -- title: iif
 UPDATE customers SET email = iif(city = 'Oslo', 'new@x.example', email), phone = iif(email LIKE 'a%', phone, NULL);
-<<<<<<< HEAD
 -- title: names in single quotes
 UPDATE customers SET name = 'customers'.'ssn' WHERE 'customers'.'email' LIKE 'a%' AND id < 6;
 -- title: natural joins and USING beside the target
@@ -49,7 +48,5 @@ UPDATE customers SET name = o.note FROM orders o NATURAL JOIN (SELECT id, number
 UPDATE customers SET salary = COALESCE(3, salary), email = COALESCE('z@x.example', email) WHERE id = 1;
 -- title: an expression called like the target, in a value
 UPDATE customers SET name = (WITH customers AS (SELECT note AS email FROM orders WHERE id = 101) SELECT customers.email FROM customers), email = (WITH customers AS (SELECT 'q@x.example' AS email) SELECT email FROM customers) WHERE id = 1;
-=======
 -- title: a table called by a string
 UPDATE 'customers' SET name = 'x' WHERE 'customers'.'email' LIKE 'a*%' RETURNING id, 'customers'.email;
->>>>>>> e1813e2 (docs: where the cases of names in backquotes stand)
