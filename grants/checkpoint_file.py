@@ -1,6 +1,7 @@
 """Checkpoints in a file: one line for each writer, padded to one length, so that it can be overwritten in place.
 
-Revocations are in a second file beside it, `<name>.revoked`. Processes may share both.
+Revocations are in a second file beside it, `<name>.revoked`, uses of limited grants in a third, `<name>.uses`, a line
+each. Processes may share them.
 """
 
 import json
@@ -24,6 +25,7 @@ class CheckpointFile:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._revocations = self._path.with_name(f"{self._path.name}.revoked")
+        self._uses = self._path.with_name(f"{self._path.name}.uses")
         self._begin()
         renewed_after_fork(self._begin)
 
@@ -106,6 +108,20 @@ class CheckpointFile:
                     found.setdefault(str(one["environment"]), set()).add(str(one["request"]))
             self._read = (content, {name: frozenset(ids) for name, ids in found.items()})
         return self._read[1].get(environment, frozenset())
+
+    def take(self, environment: str, digest: str, *, most: int) -> bool:
+        """Whether one more use of the grant of the request with `digest` is counted; False where it had `most`.
+
+        Raises:
+            OSError: the disk did not take it.
+        """
+        line = canonical_json({"environment": environment, "digest": digest})
+        with locked(self._uses) as descriptor:
+            lines = os.pread(descriptor, os.fstat(descriptor).st_size, 0).splitlines()
+            if lines.count(line) >= most:
+                return False
+            appended(descriptor, line + b"\n")
+            return True
 
     def close(self) -> None:
         """Nothing is held between two calls."""

@@ -2,7 +2,7 @@
 
 Whoever can write to the trail can cut its end off, and no chain tells of that. A checkpoint does, for as long as nobody
 can write to both places. The same place remembers which requests were revoked, so that an old copy of a grant that
-somebody puts back into Redis is not believed by a process that was not there.
+somebody puts back into Redis is not believed by a process that was not there; and how often a limited one was used.
 """
 
 import logging
@@ -77,6 +77,10 @@ class Checkpoints(Protocol):
 
     def revoked(self, environment: str) -> frozenset[str]:
         """The requests that were revoked."""
+        ...
+
+    def take(self, environment: str, digest: str, *, most: int) -> bool:
+        """Count one use of the grant of the request with `digest`; False where it had `most` already."""
         ...
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from grants.audit import AuditRecord, Filter, KeyedHash, PersonalSeal
 from grants.chains import Fault
 from grants.checkpoints import Checkpoints
 from grants.desk import Desk
+from grants.feed import LEASE
 from grants.judge import Judge
 from grants.live import BUDGET, LiveView
 from grants.messenger import Messenger
@@ -24,6 +25,7 @@ from grants.signing import Signer
 from grants.sinks import Kept, Sink, StreamSink
 from grants.store import Store
 from grants.trail import Trail
+from grants.uses import Uses
 from masking import Policy
 
 _SINK_TIMEOUT = timedelta(milliseconds=500)
@@ -60,6 +62,7 @@ class Grants:
         self._views: list[LiveView] = []
         self._messengers: dict[str, Messenger] = {}
         self._revocations: dict[str, Revocations] = {}
+        self._uses: dict[str, Uses] = {}
         self._recorder = Recorder(self._trail, self._trails, clock=clock)
 
     @classmethod
@@ -76,8 +79,8 @@ class Grants:
 
         `key` seals audit records (default: the variable `UNMASK_AUDIT_KEY`); applications and whoever checks the trail
         share it. `sinks` replaces the default, which is the Redis Stream beside the grants. `checkpoints` is a second
-        place, a file's path or a database's URL, that keeps how far the trail has come, and what was revoked (default:
-        the variable `UNMASK_AUDIT_CHECKPOINTS`): without one, records cut off at the trail's end are not missed.
+        place, a file's path or a database's URL, that keeps how far the trail has come, what was revoked and used
+        (default: the variable `UNMASK_AUDIT_CHECKPOINTS`): without one, records cut off at the trail's end are not missed.
 
         Raises:
             StoreError: a URL is no such URL, or an embedded server does not start.
@@ -100,8 +103,8 @@ class Grants:
         view = LiveView(
             self._store.within(BUDGET),
             environment,
-            policy=policy,
             judge=self._judge(policy, environment),
+            uses=self._uses_of(environment),
             notice=partial(self._recorder.ended, environment),
         )
         self._views.append(view)
@@ -115,6 +118,14 @@ class Grants:
                 )
             revocations = self._revocations[environment]
         return Judge(policy=policy, environment=environment, clock=self._clock, revocations=revocations)
+
+    def _uses_of(self, environment: str) -> Uses:
+        """What all engines of one environment took."""
+        with self._lock:
+            if environment not in self._uses:
+                counted = self._store.within(LEASE)
+                self._uses[environment] = Uses(counted, environment, checkpoints=self._checkpoints)
+            return self._uses[environment]
 
     def office(self, *, policy: Policy, environment: str) -> Office:
         """Where requests of `environment` can be looked at. Nobody needs a key for that."""

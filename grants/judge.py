@@ -54,7 +54,7 @@ class Judge:
     def __init__(
         self, *, policy: Policy, environment: str, clock: Callable[[], datetime], revocations: Revocations | None = None
     ) -> None:
-        self._policy = policy
+        self.policy = policy
         self._environment = environment
         self.clock = clock
         self._verdict = lru_cache(_REMEMBERED)(self._verdict_of)
@@ -90,7 +90,7 @@ class Judge:
         if identifier in self.revocations or not _is_revoked(case):
             return
         with suppress(GrantError):
-            opened_case(case, Place(policy=self._policy, environment=self._environment, id=identifier))
+            opened_case(case, Place(policy=self.policy, environment=self._environment, id=identifier))
             self.revocations.keep(identifier)
 
     def _judged(self, held: Held, principal: Principal) -> Verdict | None:
@@ -107,7 +107,7 @@ class Judge:
         return self._verdict(held.grant, held.id, principal)
 
     def _verdict_of(self, text: str, identifier: str, principal: Principal) -> Verdict:
-        place = Place(policy=self._policy, environment=self._environment, id=identifier)
+        place = Place(policy=self.policy, environment=self._environment, id=identifier)
         return verdict(text, place, principal=principal)
 
 

@@ -30,7 +30,7 @@ from grants.judge import Ended, Judge, Timed
 from grants.push import Invalidated
 from grants.store import Keys, Store
 from grants.uses import Uses
-from masking import NOBODY, Access, Permit, Policy, Principal
+from masking import NOBODY, Access, Permit, Principal
 
 BUDGET = timedelta(milliseconds=50)
 """The longest that one statement waits for Redis."""
@@ -60,14 +60,14 @@ class LiveView:
     """What principals may see in one environment under one policy. An `AccessSource` of the hook."""
 
     def __init__(
-        self, store: Store, environment: str, *, policy: Policy, judge: Judge, notice: Callable[[Ended], None]
+        self, store: Store, environment: str, *, judge: Judge, uses: Uses, notice: Callable[[Ended], None]
     ) -> None:
         """`notice` is called, on another thread, for grants that expired or turned out to be void."""
         self._store = store
         self._pushing = store.within(LEASE)  # a slow connection can still push in time
         self._keys = Keys(environment)
-        self._uses = Uses(self._pushing, environment)
-        self._policy = policy
+        self._uses = uses
+        self._policy = judge.policy
         self._judge = judge
         self._clock = judge.clock
         self._notice = notice
@@ -105,6 +105,10 @@ class LiveView:
     def spend(self, permits: tuple[Permit, ...]) -> bool:
         """Whether one use of each limited permit was taken, of all or none; never raises."""
         return self._uses.spend(permits)
+
+    def has_uses(self, permits: tuple[Permit, ...]) -> bool:
+        """Whether each limited permit has a use left; none is taken, and Redis is asked."""
+        return self._uses.has_left(permits)
 
     def close(self) -> None:
         """Ends the threads and connections. A later look starts them again."""

@@ -9,15 +9,15 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from grants.checkpoints import Head
-from grants.sql_tables import HEADS, REVOKED, Database
+from grants.sql_tables import HEADS, REVOKED, USES, Database
 
 
 class SqlCheckpoints:
-    """Checkpoints in the tables `unmask_heads` and `unmask_revoked`."""
+    """Checkpoints in the tables `unmask_heads`, `unmask_revoked` and `unmask_uses`."""
 
     def __init__(self, address: str | Engine) -> None:
         """`address`: an SQLAlchemy URL, or an engine that is not hooked. The tables are made where they are missing."""
-        self._database = Database(address, HEADS, REVOKED)
+        self._database = Database(address, HEADS, REVOKED, USES)
 
     def keep(self, head: Head) -> None:
         """Keep `head` in place of an earlier one of its writer.
@@ -79,6 +79,29 @@ class SqlCheckpoints:
         """
         query = select(REVOKED.c.request).where(REVOKED.c.environment == environment)
         return frozenset(self._database.run(lambda connection: connection.scalars(query).all()))
+
+    def take(self, environment: str, digest: str, *, most: int) -> bool:
+        """Whether one more use of the grant of the request with `digest` is counted; False where it had `most`.
+
+        Raises:
+            StoreError: the database did not confirm it.
+        """
+        place = (USES.c.environment == environment, USES.c.digest == digest)
+
+        def taken(connection: Connection) -> bool:
+            # One statement, so that two who take the last one wait for each other.
+            one_more = update(USES).where(*place, USES.c.taken < most).values(taken=USES.c.taken + 1)
+            if connection.execute(one_more).rowcount:
+                return True
+            if most < 1 or connection.scalar(select(USES.c.taken).where(*place)) is not None:
+                return False
+            connection.execute(insert(USES).values(environment=environment, digest=digest, taken=1))
+            return True
+
+        try:
+            return self._database.run(taken)
+        except IntegrityError:  # another process took the first one meanwhile
+            return self._database.run(taken)
 
     def close(self) -> None:
         """Close its connections."""

@@ -58,6 +58,14 @@ REVOKED = Table(
     Column("at", DateTime(timezone=True), nullable=False),
 )
 
+USES = Table(
+    "unmask_uses",
+    _TABLES,
+    Column("environment", String(64), primary_key=True),
+    Column("digest", String(80), primary_key=True),
+    Column("taken", Integer, nullable=False),
+)
+
 
 class Database:
     """A database by its SQLAlchemy URL, or an engine of the caller's own. Connects when first used; fork-safe."""

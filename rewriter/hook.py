@@ -156,9 +156,15 @@ class Hook:
 
     def explain(self, text: str, connection: Any, who: Who) -> Rewritten:
         """How `text` would run for `who`; nothing runs and nothing is recorded."""
-        lane = self._lanes.of(who, self._lanes.access(who), is_formatted=False)
+        access = self._lanes.access(who)
         view = self.schemas.known(connection) or self._outcomes.load(connection)
-        return self._outcomes.rewritten(Ask(text, connection, who, is_formatted=False), view, lane.allowed)
+        while True:
+            lane = self._lanes.of(who, access, is_formatted=False)
+            rewritten = self._outcomes.rewritten(Ask(text, connection, who, is_formatted=False), view, lane.allowed)
+            left = self._reporter.left(access, Run(rewritten, view.catalog.database, parameters=()))
+            if left is access:
+                return rewritten
+            access = left
 
     # The guards' side.
 

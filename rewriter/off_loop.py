@@ -86,6 +86,10 @@ class OffLoopAccess:
         """As the source's, on a worker thread."""
         return self._threads.result(partial(self._source.spend, permits))
 
+    def has_uses(self, permits: tuple[Permit, ...]) -> bool:
+        """As the source's, on a worker thread."""
+        return self._threads.result(partial(self._source.has_uses, permits))
+
 
 class OffLoopRecorder:
     """A `Recorder` whose records are made on a worker thread, before the statement runs all the same."""

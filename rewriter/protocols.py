@@ -34,6 +34,10 @@ class AccessSource(Protocol):
         """
         ...
 
+    def has_uses(self, permits: tuple[Permit, ...]) -> bool:
+        """Whether each of `permits`, which are limited, has a use left. None is taken; only `explain` asks."""
+        ...
+
 
 class Recorder(Protocol):
     """Where reveals and refusals are recorded."""

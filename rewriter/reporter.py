@@ -36,9 +36,8 @@ class Reporter:
 
     def judged(self, who: Who, access: Access, run: Run) -> Reveal | Access:
         """What is to be recorded before `run`; or what is left of `access`, under which to try again, always less."""
-        at, rewritten = datetime.now(UTC), run.rewritten
-        left = without(access, lambda one: one.expires_at is not None and at >= one.expires_at)
-        left = without(left, lambda one: not run.is_within(one))
+        rewritten = run.rewritten
+        left = _live(access, run)
         if left is not access:
             return left
         permits = permits_used(access, run)
@@ -56,6 +55,14 @@ class Reporter:
             columns=tuple(sorted(rewritten.revealed)),
             database_role=run.database_role,
         )
+
+    def left(self, access: Access, run: Run) -> Access:
+        """What of `access` the statement could rest on now; the same object where it could on all. Nothing is taken."""
+        left = _live(access, run)
+        limited = tuple(permit for permit in permits_used(left, run) if permit.uses is not None)
+        if limited and not (self._source is not None and self._source.has_uses(limited)):
+            return without(left, limited.__contains__)
+        return left
 
     def _reveal(self, who: Who, fingerprint: Fingerprint, statement: str, *, permits: tuple[Permit, ...]) -> Reveal:
         return Reveal(
@@ -119,3 +126,10 @@ class Reporter:
             report(self._recorder)
         except Exception as error:  # noqa: BLE001 -- see the callers
             _log.warning("a record could not be completed: %s", type(error).__name__)
+
+
+def _live(access: Access, run: Run) -> Access:
+    """`access` without what has ended, or is not for this statement."""
+    at = datetime.now(UTC)
+    left = without(access, lambda one: one.expires_at is not None and at >= one.expires_at)
+    return without(left, lambda one: not run.is_within(one))

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_the_last_head_of_each_writer_is_kept(opened: Callable[[], Checkpoints])
     assert len(list(opened().heads("prod"))) == len(heads)
     opened().forget("prod", frozenset(head.writer for head in heads))
     assert list(opened().heads("prod")) == []
+
+
+def test_uses_are_counted_exactly(opened: Callable[[], Checkpoints]) -> None:
+    """However many take them at once, each for its request and environment."""
+    places = [opened() for _ in range(3)]
+    with ThreadPoolExecutor(12) as threads:
+        taken = list(threads.map(lambda number: places[number % 3].take("prod", "sha256:1", most=5), range(24)))
+    assert sum(taken) == 5
+    assert opened().take("prod", "sha256:2", most=1)
+    assert opened().take("staging", "sha256:1", most=1)
+    assert not opened().take("staging", "sha256:1", most=1)
 
 
 def test_revocations_are_remembered(opened: Callable[[], Checkpoints]) -> None:

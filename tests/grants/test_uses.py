@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from grants import Docket, Event, Filter
 from grants.store import Keys
+from rewriter import install
 from tests.grants.conftest import House, ask, policy_text, seen
 from tests.grants.test_live import eventually
 from tests.grants.test_reveals import CELL, asked, shop
@@ -177,3 +178,34 @@ def test_a_use_that_cannot_be_counted_is_none(house: House, engine: Engine, serv
         server.config_set("maxmemory", "0")
     assert server.hget(KEYS.uses(docket.id), "left") == "2"
     eventually(lambda: asked(engine) == CELL)
+
+
+@pytest.mark.parametrize("kind", ["file", "sqlite"])
+def test_a_count_that_was_put_back_gives_nothing_where_a_second_place_counts(
+    house: House, server: redis.Redis, tmp_path: Path, *, kind: str
+) -> None:
+    """Neither to a process that has not used the grant, nor where that place does not answer."""
+    place = str(tmp_path / "heads") if kind == "file" else f"sqlite:///{tmp_path / 'heads.sqlite'}"
+    engines = [shop(house, house.connect(key="k", checkpoints=place)) for _ in range(3)]
+    docket = limited(house, 2)
+    for engine in engines[:2]:
+        eventually(lambda engine=engine: asked(engine) == CELL)  # type: ignore[misc] # the loop's own
+    server.hset(KEYS.uses(docket.id), "left", "2")
+    assert [asked(engine) for engine in engines] == ["[redacted]"] * 3
+    assert house.opened[-1].verify("prod", policy=house.policy) == ()
+    broken = shop(house, house.connect(key="k", checkpoints=str(tmp_path / "none" / "heads")))
+    limited(house, 2, "customers.phone")
+    assert asked(broken, "SELECT phone FROM customers") == "[redacted]"
+    for engine in (*engines, broken):
+        engine.dispose()
+
+
+def test_what_has_no_use_left_is_not_explained_as_revealed(house: House, engine: Engine) -> None:
+    """Nor is any use taken by asking how a statement would run."""
+    limited(house, 1)
+    installed = install(engine, policy=house.policy, grants=house.opened[-1], environment="prod")
+    statement = "SELECT email FROM customers"
+    eventually(lambda: bool(installed.explain(statement, principal="ana").revealed))
+    assert installed.explain(statement, principal="ana").revealed
+    assert asked(engine) == CELL
+    assert not installed.explain(statement, principal="ana").revealed

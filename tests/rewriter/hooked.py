@@ -106,6 +106,10 @@ class Ledger:
         self.spent.update({one.grant: self.spent.get(one.grant, 0) + 1 for one in permits})
         return True
 
+    def has_uses(self, permits: tuple[Permit, ...]) -> bool:
+        """As `spent` says."""
+        return all(self.spent.get(one.grant, 0) < (one.uses or 0) for one in permits)
+
     def grant(self, principal: str, *columns: ColumnName, **terms: object) -> None:
         """Let `principal` see `columns` from now on."""
         before = self.access_of.get(principal, Access()).permits
