@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Self
 
@@ -22,14 +22,12 @@ from grants.places import checkpoints_at
 from grants.recorder import Recorder
 from grants.revocations import Revocations
 from grants.signing import Signer
-from grants.sinks import Kept, Sink, StreamSink
+from grants.sinks import TIMEOUT, Kept, Sink, StreamSink
 from grants.store import Store
 from grants.trail import Trail
 from grants.uses import Uses
 from masking import Policy
 
-_SINK_TIMEOUT = timedelta(milliseconds=500)
-"""How long a reveal may wait for its record."""
 AUDIT_KEY = "UNMASK_AUDIT_KEY"
 """The environment variable with the key that seals audit records, where `connect` is given none."""
 AUDIT_CHECKPOINTS = "UNMASK_AUDIT_CHECKPOINTS"
@@ -80,14 +78,14 @@ class Grants:
         `key` seals audit records (default: the variable `UNMASK_AUDIT_KEY`); applications and whoever checks the trail
         share it. `sinks` replaces the default, which is the Redis Stream beside the grants. `checkpoints` is a second
         place, a file's path or a database's URL, that keeps how far the trail has come, what was revoked and used
-        (default: the variable `UNMASK_AUDIT_CHECKPOINTS`): without one, records cut off at the trail's end are not missed.
+        (default: the variable `UNMASK_AUDIT_CHECKPOINTS`): without one, records cut off at the end are not missed.
 
         Raises:
             StoreError: a URL is no such URL, or an embedded server does not start.
         """
         store = Store(url)
         if sinks is None:
-            sinks = (StreamSink(store.within(_SINK_TIMEOUT)),)
+            sinks = (StreamSink(store.within(TIMEOUT)),)
         secret = os.environ.get(AUDIT_KEY, "") if key is None else key
         place = os.environ.get(AUDIT_CHECKPOINTS) or None if checkpoints is None else checkpoints
         places = Places(tuple(sinks), checkpoints_at(place) if isinstance(place, str) else place)
@@ -158,7 +156,11 @@ class Grants:
             StoreError: Redis could not tell.
         """
         self._recorder.settle()
-        return records_of(StreamSink(self._store), environment, matching=matching)
+        return records_of(self.stream(), environment, matching=matching)
+
+    def stream(self) -> StreamSink:
+        """The Redis Stream beside the grants, to be read."""
+        return StreamSink(self._store)
 
     def archive(self, environment: str, *, policy: Policy, kept: Kept | None = None) -> Archive:
         """The trail of `environment`, to be checked, checkpointed or pruned; in the Redis Stream, or in `kept`."""

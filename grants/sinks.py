@@ -7,7 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,9 @@ from grants.sealing import Sealed
 from grants.store import Store
 
 _log = logging.getLogger("unmask.audit")
+
+TIMEOUT = timedelta(milliseconds=500)
+"""How long a reveal may wait for its record in Redis."""
 
 
 class Sink(Protocol):
@@ -83,8 +86,9 @@ class StreamSink:
     is_durable = True
     place = "stream"
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store | str) -> None:
+        """`store`: where grants are, by its URL as `Grants.connect` takes it."""
+        self._store = Store(store).within(TIMEOUT) if isinstance(store, str) else store
 
     @property
     def address(self) -> str:

@@ -23,6 +23,14 @@ class SqlSink:
         """`address`: an SQLAlchemy URL, or an engine that is not hooked. The table is made where it is missing."""
         self._database = Database(address, TRAIL)
 
+    def is_there(self) -> bool:
+        """Whether the table is there; it is not made.
+
+        Raises:
+            StoreError: the database could not tell.
+        """
+        return self._database.has(TRAIL)
+
     def write(self, record: Sealed) -> None:
         """Keep `record`.
 

@@ -96,6 +96,15 @@ class Database:
                     raise
             return self._once(step)
 
+    def has(self, table: Table) -> bool:
+        """Whether `table` is there; none is made.
+
+        Raises:
+            StoreError: the database could not tell.
+        """
+        with self._clear_errors():
+            return inspect(self._engine).has_table(table.name)
+
     def _once(self, step: Callable[[Connection], _Result]) -> _Result:
         with self._engine.begin() as connection:
             return step(connection)

@@ -127,12 +127,12 @@ class Schemas:
     def _read(self, connection: Any, before: View | None) -> View:
         start = self.clock()
         with self._driver.unguarded(connection) as cursor:
-            stamp = " ".join(self._by_role(connection, lambda: catalog_stamp(cursor, self.dialect)))
+            stamp = " ".join(self._each(connection, lambda: catalog_stamp(cursor, self.dialect)))
             end = self.clock()
             fresh_until = end + max(_LEASE, (end - start) / _MOST_OF_TIME)
             if before is not None and before.stamp == stamp:
                 return replace(before, fresh_until=fresh_until)
-            catalog = merged(self._by_role(connection, lambda: load_catalog(cursor, self.dialect)))
+            catalog = merged(self._each(connection, lambda: load_catalog(cursor, self.dialect)))
         if before is not None and before.catalog.version == catalog.version:
             return replace(before, fresh_until=fresh_until, stamp=stamp)
         size = _PRIVATE_BYTES if self._state(connection).is_private else _SHARED_BYTES
@@ -144,14 +144,8 @@ class Schemas:
             statements=StatementCache(size),
         )
 
-    def _by_role(self, connection: Any, read: Callable[[], _Found]) -> tuple[_Found, ...]:
-        """What `read` gives to the session, and to each role that it may take where those see more of the schema."""
-        found, taken = [read()], self._driver.taken
-        if self._driver.is_schema_by_role and taken is not None:
-            for role in sorted(set(self.policy.database_roles.values())):
-                with suppress(StatementRefused), taken(Whole(connection), role):
-                    found.append(read())
-        return tuple(found)
+    def _each(self, connection: Any, read: Callable[[], _Found]) -> tuple[_Found, ...]:
+        return under_each_role(self._driver, connection, read=read, policy=self.policy)
 
     def changed(self, connection: Any, *, is_apart: bool = False) -> None:
         """`connection` changed the schema: it sees that at once, the others when its transaction ends.
@@ -217,6 +211,18 @@ class Schemas:
 
 def _has_temporary(catalog: Catalog) -> bool:
     return any(relation.is_temporary for relation in catalog.relations.values())
+
+
+def under_each_role(
+    driver: Driver, connection: Any, *, read: Callable[[], _Found], policy: Policy
+) -> tuple[_Found, ...]:
+    """What `read` gives to the session, and to each role that it may take where those see more of the schema."""
+    found = [read()]
+    if driver.is_schema_by_role and driver.taken is not None:
+        for role in sorted(set(policy.database_roles.values())):
+            with suppress(StatementRefused), driver.taken(Whole(connection), role):
+                found.append(read())
+    return tuple(found)
 
 
 def without_tables(catalog: Catalog) -> Binding:

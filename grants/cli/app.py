@@ -43,8 +43,9 @@ def unmask(
 ) -> None:
     """Ask for sensitive columns, decide on it, and see who saw what.
 
-    Settings come from options, else from UNMASK_POLICY, UNMASK_REDIS_URL, UNMASK_ENVIRONMENT, UNMASK_KEY and
-    UNMASK_DATABASE_URL. Who you are is decided by your key.
+    Settings come from options, else from UNMASK_POLICY, UNMASK_REDIS_URL, UNMASK_ENVIRONMENT, UNMASK_KEY,
+    UNMASK_DATABASE_URL and UNMASK_AUDIT_TRAIL. Without an option: UNMASK_KEY_PASSPHRASE, UNMASK_AUDIT_KEY,
+    UNMASK_AUDIT_CHECKPOINTS, UNMASK_NOTIFY. Who you are is decided by your key.
     """
 
 

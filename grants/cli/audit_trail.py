@@ -1,18 +1,21 @@
 """The commands that read the trail: who saw what, when, why and how many rows; and whether the trail is whole."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from grants.archive import Archive, records_of
-from grants.audit import Event, Filter
+from grants.audit import AuditRecord, Event, Filter
 from grants.chains import Fault
 from grants.cli.audit_formats import Format, lines_of, print_records
+from grants.cli.dockets import the_one
 from grants.cli.exits import ExitCode
+from grants.cli.hints import known_policy, note_column, note_environment, note_person, note_table
 from grants.cli.moments import moment
 from grants.cli.rendering import error_console, instant, print_json, print_lines, shown_instant
 from grants.cli.settings import Settings, with_settings
@@ -20,6 +23,13 @@ from grants.client import AUDIT_CHECKPOINTS, AUDIT_KEY
 from grants.places import kept_at
 from grants.sinks import Kept
 from masking import ColumnName
+
+_FEW = 3
+"""So many faults of one kind are listed one by one."""
+_EMPTY = (
+    f"{AUDIT_CHECKPOINTS} holds nothing of this environment: it was emptied, or the applications have another one."
+    " If it is new, `unmask audit checkpoint` begins it"
+)
 
 audit_app = typer.Typer(invoke_without_command=True)
 
@@ -44,7 +54,7 @@ def _opened(place: str | None) -> Iterator[Kept | None]:
 
 
 @audit_app.callback()
-@with_settings("environment", "redis")
+@with_settings("environment", "redis", "policy")
 def audit(  # noqa: PLR0913 -- a command's parameters are its options
     settings: Settings,
     *,
@@ -52,7 +62,7 @@ def audit(  # noqa: PLR0913 -- a command's parameters are its options
     column: Annotated[str | None, typer.Option("--column", metavar="COLUMN", help="About this column.")] = None,
     table: Annotated[str | None, typer.Option("--table", metavar="TABLE", help="About this table.")] = None,
     request: Annotated[
-        str | None, typer.Option("--request", metavar="ID", help="About this request (whole id).")
+        str | None, typer.Option("--request", metavar="ID", help="About this request; four letters are enough.")
     ] = None,
     event: Annotated[list[Event] | None, typer.Option("--event", help="Only such events; may be repeated.")] = None,
     since: Annotated[
@@ -79,15 +89,41 @@ def audit(  # noqa: PLR0913 -- a command's parameters are its options
         who=who,
         column=_column(column),
         table=table,
-        request=request,
+        request=None,
         events=frozenset(event or ()),
         since=since,
         until=until,
     )
     with settings.grants() as grants, _opened(trail) as kept:
-        stream = grants.audit(settings.environment)
-        lines = lines_of(stream if kept is None else records_of(kept, settings.environment), wanted)
+        place = grants.stream() if kept is None else kept
+        if request is not None:
+            known = _requests(records_of(place, settings.environment))
+            wanted = replace(wanted, request=the_one(request, known) or request)
+        lines = lines_of(records_of(place, settings.environment), wanted)
+        if not lines:
+            _note_names(settings, wanted, list(records_of(place, settings.environment)))
     print_records(lines, Format.JSON if settings.as_json else format_, settings.environment)
+
+
+def _requests(records: Iterable[AuditRecord]) -> set[str]:
+    """The ids of all requests that the trail tells of."""
+    found: set[str] = set()
+    for record in records:
+        found.update((record.request,) if record.request else (), (use.id for use in record.grants or ()))
+    return found
+
+
+def _note_names(settings: Settings, wanted: Filter, records: Sequence[AuditRecord]) -> None:
+    """Where nothing matched, which name may be misspelt."""
+    policy = known_policy(settings)
+    if not records:
+        note_environment(settings, policy)
+    if wanted.column is not None:
+        note_column(wanted.column, policy, (one for record in records for one in record.columns or ()))
+    if wanted.table is not None:
+        note_table(wanted.table, policy, (one for record in records for one in record.tables or ()))
+    if wanted.who is not None:
+        note_person(wanted.who, policy, (record.principal for record in records if record.principal))
 
 
 def _column(text: str | None) -> str | None:
@@ -129,11 +165,14 @@ def verify(
         faults = archive.verify(against=others)
         count = sum(1 for _ in records_of(archive.kept, settings.environment))
         has_end = bool(others) or archive.knows_ends()
+    if count and not has_end and os.environ.get(AUDIT_CHECKPOINTS):
+        faults = (*faults, Fault(line=count + 1, record="", problem=_EMPTY))
     if settings.as_json:
         found = [{"line": one.line, "record": one.record or None, "problem": one.problem} for one in faults]
         print_json({"is_intact": not faults, "environment": settings.environment, "records": count, "faults": found})
     else:
-        _print_faults(faults)
+        for line in _fault_lines(faults):
+            print_lines(line)
         verdict = f"{len(faults)} fault(s) found" if faults else "none altered, removed, moved or invented"
         print_lines(f"{count} records in {settings.environment}: {verdict}.", style="bold")
     _print_limits(has_end=has_end)
@@ -141,19 +180,26 @@ def verify(
         raise typer.Exit(ExitCode.PROBLEMS)
 
 
-def _print_faults(faults: Iterable[Fault]) -> None:
+def _fault_lines(faults: Iterable[Fault]) -> Iterator[str]:
+    """One line for each, or for many of one kind."""
+    kinds: dict[str, list[Fault]] = {}
     for fault in faults:
-        print_lines(f"record {fault.line} {fault.record or '(unreadable)'}: {fault.problem}")
+        kinds.setdefault(fault.problem, []).append(fault)
+    for problem, alike in kinds.items():
+        first, last = alike[0], alike[-1]
+        if len(alike) <= _FEW:
+            yield from (f"record {one.line} {one.record or '(unreadable)'}: {problem}" for one in alike)
+        else:
+            where = f"the first {first.line} {first.record}, the last {last.line} {last.record}"
+            yield f"{len(alike)} records, {where}: {problem}"
 
 
 def _print_limits(*, has_end: bool) -> None:
     if not os.environ.get(AUDIT_KEY):
         text = f"note: {AUDIT_KEY} is not set, so records of applications are only held against accidents"
         error_console().print(text, soft_wrap=True)
-    if not has_end:
-        place = os.environ.get(AUDIT_CHECKPOINTS)
-        state = "holds nothing of this environment" if place else "is not set"
-        text = f"note: {AUDIT_CHECKPOINTS} {state}, so records that were cut off at the end are not missed"
+    if not has_end and not os.environ.get(AUDIT_CHECKPOINTS):
+        text = f"note: {AUDIT_CHECKPOINTS} is not set, so records that were cut off at the end are not missed"
         error_console().print(text, soft_wrap=True)
 
 

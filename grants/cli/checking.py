@@ -1,6 +1,6 @@
 """`check`: whether the policy fits a live database, and whether people can do what it asks of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -29,15 +29,17 @@ class _Fit:
 def check(settings: Settings) -> None:
     """Check the policy against a live database.
 
-    Problems: names that the database lacks, masks that a column cannot have. Warnings: approvals that nobody could
+    Problems: names that the database lacks, masks that a column cannot have, roles of the database that its user cannot
+    take. Warnings: approvals that nobody could
     give.
 
     Example: unmask check --database postgresql+psycopg://app@db/shop
     """
-    from grants.cli.engines import live_catalog  # noqa: PLC0415 -- SQLAlchemy and the rewriter take long to import
+    from grants.cli.engines import live_catalog, role_problems  # noqa: PLC0415 -- SQLAlchemy and the rewriter take long to import
 
     policy = settings.loaded_policy()
-    fit = _fit(policy, live_catalog(settings), settings.environment)
+    fit = _fit(policy, live_catalog(settings, policy), settings.environment)
+    fit = replace(fit, problems=(*fit.problems, *role_problems(settings, policy)))
     if settings.as_json:
         print_json(_document(fit))
     else:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from grants.cli.dockets import full_id, live_text, print_docket
+from grants.cli.dockets import full_id, live_text, print_docket, role_text
 from grants.cli.documents import request_document
 from grants.cli.moments import duration as parsed_duration
 from grants.cli.previews import Preview, preview
@@ -88,6 +88,8 @@ def _print_approved(settings: Settings, after: Docket, office: Office, *, by: Pr
     if after.standing.state is State.APPROVED:
         columns = ", ".join(str(column) for column in after.request.columns)
         print_lines(f"  {after.request.principal} sees {columns} {live_text(after, now=office.clock())}")
+        if role := role_text(after, office.policy):
+            print_lines(f"  {role}")
         print_lines(f"  to end it early:  {settings.command('revoke', after.id)}")
     for waiting in after.standing.missing:
         print_lines(f"  not live yet: it waits for {waiting}")

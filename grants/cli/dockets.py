@@ -1,8 +1,9 @@
 """Requests as people read them: one in full, or many in a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from grants import rules
 from grants.cli.approvers import progress
 from grants.cli.exits import CommandError, ExitCode
 from grants.cli.previews import Preview
@@ -25,24 +26,33 @@ def full_id(office: Office, typed: str) -> str:
         UnknownRequest: no request's does.
         CommandError: several do, or it is too short to say which was meant.
     """
+    found = the_one(typed, office.store.cases(office.environment))
+    if found is not None:
+        return found
+    wanted = _letters(typed)
+    if len(wanted) == _ALL_LETTERS:
+        return f"{wanted[:4]}-{wanted[4:]}"  # the list is an index: what is missing there may still be there to end
+    raise UnknownRequest(typed, office.environment)
+
+
+def the_one(typed: str, known: Iterable[str]) -> str | None:
+    """The one of the `known` ids that `typed` begins, as `full_id`; None where none does.
+
+    Raises:
+        CommandError: several do, or it is too short to say which was meant.
+    """
     wanted = _letters(typed)
     if len(wanted) < _LEAST_LETTERS:
         raise CommandError(
             ExitCode.UNKNOWN, f"{typed!r} is too short: type at least {_LEAST_LETTERS} letters of the id"
         )
-    found = [one for one in office.store.cases(office.environment) if _letters(one).startswith(wanted)]
-    if not found and len(wanted) == _ALL_LETTERS:
-        return f"{wanted[:4]}-{wanted[4:]}"  # the list is an index: what is missing there may still be there to end
-    if not found:
-        raise UnknownRequest(typed, office.environment)
-    if len(found) > 1:
-        exact = [one for one in found if _letters(one) == wanted]
-        if len(exact) == 1:
-            return exact[0]
+    found = [one for one in known if _letters(one).startswith(wanted)]
+    exact = [one for one in found if _letters(one) == wanted]
+    if len(found) > 1 and len(exact) != 1:
         raise CommandError(
             ExitCode.UNKNOWN, f"{typed} could be any of {', '.join(sorted(found)[:10])}: type more of the id"
         )
-    return found[0]
+    return next(iter(exact or found), None)
 
 
 def _letters(identifier: str) -> str:
@@ -111,6 +121,7 @@ def print_docket(docket: Docket, policy: Policy, *, now: datetime, preview: Prev
             ("environment", request.environment),
             ("scope", scope_text(docket)),
             ("columns", columns),
+            ("role", role_text(docket, policy)),
             ("statement", _statement(request.statement)),
             ("tables", ", ".join(preview.tables)),
             ("masked as", "\n".join(f"{column}: {mask}" for column, mask in preview.masks.items())),
@@ -126,6 +137,12 @@ def print_docket(docket: Docket, policy: Policy, *, now: datetime, preview: Prev
             ("problem", standing.problem),
         ]
     )
+
+
+def role_text(docket: Docket, policy: Policy) -> str:
+    """What a role of the database that comes with the request means; empty where none does."""
+    role = rules.database_role(docket.request, policy)
+    return "" if role is None else f"statements run under the database's role {role}, with all its rights"
 
 
 def _approvals(docket: Docket, policy: Policy) -> str:

@@ -12,10 +12,12 @@ from sqlalchemy.pool import NullPool
 from grants.cli.exits import CommandError, ExitCode
 from grants.cli.settings import Settings
 from grants.client import Grants
-from masking import Dialect, Policy
-from rewriter import Installed, install
-from rewriter.catalog import load_catalog
+from masking import Dialect, Policy, Problem
+from rewriter import Installed, StatementRefused, install
+from rewriter.catalog import load_catalog, merged
+from rewriter.guards import Driver, Whole, driver_of
 from rewriter.schema import Catalog
+from rewriter.schemas import under_each_role
 
 _DIALECTS: dict[str, Dialect] = {
     "postgresql": "postgresql",
@@ -110,8 +112,8 @@ def hooked(settings: Settings, policy: Policy, *, grants: Grants | None = None) 
         yield install(engine, policy=policy, grants=grants, environment=settings.environment)
 
 
-def live_catalog(settings: Settings) -> Catalog:
-    """The database's schema.
+def live_catalog(settings: Settings, policy: Policy) -> Catalog:
+    """The database's schema, as its account and the roles that `policy` names see it.
 
     Raises:
         CommandError: its kind is not supported.
@@ -119,4 +121,31 @@ def live_catalog(settings: Settings) -> Catalog:
     with opened(settings) as engine:
         dialect = dialect_of(engine)
         with engine.connect() as connection:
-            return load_catalog(connection.connection.cursor(), dialect)
+            driver, cursor = _driver(engine, policy), connection.connection.cursor()
+            if driver is None:
+                return load_catalog(cursor, dialect)
+            raw = connection.connection.dbapi_connection
+            return merged(under_each_role(driver, raw, read=lambda: load_catalog(cursor, dialect), policy=policy))
+
+
+def role_problems(settings: Settings, policy: Policy) -> tuple[Problem, ...]:
+    """Why a role of the database that `policy` names could not be taken by the account of the settings."""
+    found = []
+    with opened(settings) as engine, engine.connect() as connection:
+        driver = _driver(engine, policy)
+        for role, name in sorted(policy.database_roles.items() if driver is not None else ()):
+            message = f"role:{role} takes the database's role {name}, which {{}}"
+            if driver is None or driver.taken is None:
+                found.append(Problem(message=message.format("a database of this kind does not have")))
+                continue
+            try:
+                with driver.taken(Whole(connection.connection.dbapi_connection), name):
+                    pass
+            except StatementRefused as refusal:
+                found.append(Problem(message=message.format("cannot be taken"), hint=refusal.hint or ""))
+    return tuple(found)
+
+
+def _driver(engine: Engine, policy: Policy) -> Driver | None:
+    """What takes the roles of the database that `policy` names; None where it names none."""
+    return driver_of(engine.dialect.driver) if policy.database_roles else None

@@ -114,6 +114,7 @@ def _unmapped(record: AuditRecord, rows: int | None) -> dict[str, Any]:
         "columns": list(record.columns or ()) or None,
         "grants": [use.model_dump(mode="json") for use in record.grants or ()] or None,
         "rows": rows,
+        "database_role": record.database_role,
         "request": record.request,
         "holder": record.holder,
         "expires_at": record.expires_at.isoformat() if record.expires_at else None,

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from grants.cli.approvers import possible_approvers
-from grants.cli.dockets import full_id, live_text, print_docket, print_requests, scope_text
+from grants.cli.dockets import full_id, live_text, print_docket, print_requests, role_text, scope_text
 from grants.cli.documents import request_document
 from grants.cli.exits import CommandError, ExitCode
+from grants.cli.hints import note_environment, note_person
 from grants.cli.moments import duration as parsed_duration
 from grants.cli.previews import preview
 from grants.cli.rendering import distance, print_json, print_lines, print_table, shown_instant
@@ -125,6 +126,8 @@ def print_requested(settings: Settings, docket: Docket, office: Office) -> None:
         print_json({**document, "approve_command": command if document["possible_approvers"] else None})
         return
     print_lines(f"Requested {docket.id}: {scope_text(docket)} in {office.environment}", style="bold")
+    if role := role_text(docket, office.policy):
+        print_lines(f"  {role}")
     if docket.standing.state is State.APPROVED:
         print_lines(f"  granted at once, {live_text(docket, now=office.clock())}")
         return
@@ -170,6 +173,8 @@ def requests(
         else:
             which = ("unreviewed " if is_unreviewed else "") + ("" if state is Shown.ALL else f"{state} ")
             print_lines(f"No {which}requests in {office.environment}.")
+        if not kept:
+            note_environment(settings, office.policy)
 
 
 def _state(docket: Docket | Unreadable) -> str:
@@ -224,6 +229,10 @@ def grants(
             _print_grants(live, now=office.clock())
         else:
             print_lines(f"No live grants in {office.environment}.")
+        if not live:
+            note_environment(settings, office.policy)
+            if who is not None:
+                note_person(who, office.policy, ())
 
 
 def _print_grants(live: list[Docket], *, now: datetime) -> None:

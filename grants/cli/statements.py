@@ -88,7 +88,7 @@ def check_rows(settings: Settings, scopes: Sequence[str], where: str) -> None:
     except PolicyError as exc:
         raise CommandError(ExitCode.REFUSED, str(exc)) from exc
     rows = frozenset((column, condition) for column in rules.meant_by(scopes, policy))
-    for fault in misfits(bind(policy, live_catalog(settings)), rows):
+    for fault in misfits(bind(policy, live_catalog(settings, policy)), rows):
         raise CommandError(ExitCode.REFUSED, str(fault))
 
 

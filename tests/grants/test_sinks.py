@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from grants import Event, Grants, JsonLinesSink, LoggingSink, RecordError, SqlSink, StoreError, chains
+from grants import Event, Grants, JsonLinesSink, LoggingSink, RecordError, SqlSink, StoreError, StreamSink, chains
+from grants.audit import parsed
 from grants.sealing import Sealed
 from grants.trail import Trail
 from masking import Policy, Principal
@@ -268,3 +269,15 @@ def test_threads_share_one_write() -> None:
     assert sink.batches == [1, 8]
     assert {record.id for record in sink.records} == ids
     assert list(chains.verify(sink.texts, SEALS)) == []
+
+
+def test_the_stream_can_be_kept_with_others(house: House, tmp_path: Path) -> None:
+    """By its URL: steps stand in it once, and reveals in both places."""
+    file = JsonLinesSink(tmp_path / "trail.jsonl")
+    grants = house.connect(key="k", sinks=[StreamSink(house.url), file])
+    house.granted()
+    grants.recorder.reveal(reveal())
+    streamed = [parsed(text) for text in StreamSink(house.url).entries("prod")]
+    kept = [parsed(text) for text in file.entries("prod")]
+    assert [record and record.event for record in streamed] == [Event.REQUESTED, Event.APPROVED, Event.REVEALED]
+    assert kept == streamed

@@ -2,15 +2,18 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from grants.cli.exits import MEANINGS, ExitCode
 from tests.grants.cli.conftest import Shell
 
+_ROOT = Path(__file__).parents[3]
 COMMANDS = (
     "request",
     "requests",
@@ -80,3 +83,15 @@ def test_colour_only_on_a_terminal_that_wants_it(shell: Shell) -> None:
     assert identifier in plain
     assert "\x1b[33mpending" in coloured
     assert "\x1b[33m" not in plain
+
+
+def test_help_names_every_variable(shell: Shell) -> None:
+    """All that the packages read; and docs/cli.md has each in a table."""
+    named = {
+        found for file in (_ROOT / "grants").rglob("*.py") for found in re.findall(r"UNMASK_[A-Z_]+", file.read_text())
+    }
+    general, page = shell.ok("--help"), (_ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    assert named
+    for variable in named - {"UNMASK_NOTIFY_BO"}:
+        assert variable in general
+        assert f"| `{variable}`" in page

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,7 @@ import pytest
 import redis
 from sqlalchemy import text
 
-from grants import Grants
-from grants.places import kept_at
+from grants import Grants, JsonLinesSink, SqlSink
 from tests.grants.cli.conftest import Shell, application
 from tests.grants.test_forks import reveal
 
@@ -153,8 +153,52 @@ def test_places_that_hold_nothing(told: Shell, tmp_path: Path) -> None:
     missing = str(tmp_path / "missing.jsonl")
     for words in (("audit",), ("audit", "verify")):
         assert "missing.jsonl cannot be read" in told.fails(4, *words, "--trail", missing)
+    table = tmp_path / "missing.sqlite"
+    assert "missing.sqlite cannot be read" in told.fails(4, "audit", "verify", "--trail", f"sqlite:///{table}")
+    assert not table.exists()
+    sqlite3.connect(table).close()
+    assert "no table unmask_trail" in told.fails(4, "audit", "--trail", f"sqlite:///{table}")
     told.variables["UNMASK_AUDIT_CHECKPOINTS"] = str(tmp_path / "missing-heads")
-    assert "holds nothing of this environment" in told.run("audit", "verify").stderr
+    outcome = told.run("audit", "verify")
+    assert outcome.exit_code == 5
+    assert "holds nothing of this environment" in outcome.stdout
+    told.ok("audit", "checkpoint")
+    assert told.json("audit", "verify")["is_intact"]
+
+
+def test_ids_may_be_short_here_too(told: Shell) -> None:
+    """As in every other command: what could be several is an error, and so is what is too short."""
+    identifier = told.json("requests")[0]["id"]
+    assert events(told, "--request", identifier[:4]) == ["requested", "failed", "approved"]
+    assert events(told, "--request", identifier.upper()) == ["requested", "failed", "approved"]
+    assert events(told, "--request", "zzzz-zzzz") == []
+    assert "too short" in told.fails(6, "audit", "--request", identifier[:3])
+
+
+def test_misspelt_names_are_noted(told: Shell) -> None:
+    """An empty answer says what may have been meant; what exists and merely did nothing is not noted."""
+    for words, hint in (
+        (("--column", "customers.emial"), "did you mean customers.email"),
+        (("--table", "custmers"), "did you mean customers"),
+        (("--who", "bo@shop.exmple"), "did you mean bo@shop.example"),
+        (("--env", "stagign"), "did you mean staging"),
+        (("--column", "customers.ssn"), ""),
+        (("--who", "service:mailer"), ""),
+    ):
+        outcome = told.run("audit", *words)
+        assert (outcome.exit_code, hint in outcome.stderr, bool(outcome.stderr)) == (0, True, bool(hint)), words
+    assert "did you mean staging" in told.run("requests", "--env", "stagign").stderr
+    assert "did you mean ana@" in told.run("grants", "--who", "anna@shop.example").stderr
+
+
+def test_faults_of_one_kind_are_one_line(told: Shell) -> None:
+    """However many there are; programs are given each."""
+    with redis.Redis.from_url(told.variables["UNMASK_REDIS_URL"]) as client:
+        for number in range(20):
+            client.xadd("unmask:{prod}:trail", {"record": f"{number}"})
+    found = told.run("audit", "verify")
+    assert found.stdout.startswith("20 records, the first 4 ")
+    assert len(json.loads(told.run("audit", "verify", "--json").stdout)["faults"]) == 20
 
 
 def test_the_key_that_was_not_given(told: Shell) -> None:
@@ -188,10 +232,11 @@ def test_pruning_on_the_command_line(told: Shell, tmp_path: Path) -> None:
     assert told.ok("audit", "prune", "--before", until()).startswith("Removed 1 records of prod")
     assert told.json("audit", "verify")["is_intact"]
     assert events(told) == ["requested", "approved", "pruned"]
-    for place in (str(tmp_path / "trail.jsonl"), f"sqlite:///{tmp_path / 'trail.sqlite'}"):
+    file, table = str(tmp_path / "trail.jsonl"), f"sqlite:///{tmp_path / 'trail.sqlite'}"
+    for place, sink in ((file, JsonLinesSink(file)), (table, SqlSink(table))):
         url, heads = told.variables["UNMASK_REDIS_URL"], told.variables["UNMASK_AUDIT_CHECKPOINTS"]
         key = told.variables["UNMASK_AUDIT_KEY"]
-        with closing(Grants.connect(url, key=key, sinks=[kept_at(place)], checkpoints=heads)) as grants:
+        with closing(Grants.connect(url, key=key, sinks=[sink], checkpoints=heads)) as grants:
             grants.recorder.reveal(reveal())
         assert told.json("audit", "verify")["is_intact"]
         assert events(told, "--trail", place) == ["revealed"]
