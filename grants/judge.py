@@ -5,6 +5,7 @@ revive it. Whoever has this process see more than it can remember is not rewarde
 """
 
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from grants.store import Held
 from grants.verification import Place, Verdict, Void, opened_case, verdict
 from masking import Permit, Policy, Principal
 
-_REMEMBERED = 4096  # verdicts
+_REMEMBERED = 16_384  # verdicts
 _LONGEST_MEMORY = 100_000  # ids
 _Key = TypeVar("_Key")
 
@@ -58,6 +59,7 @@ class Judge:
         self._environment = environment
         self.clock = clock
         self._verdict = lru_cache(_REMEMBERED)(self._verdict_of)
+        self._is_revoked = lru_cache(_REMEMBERED)(_is_revoked)
         self.revocations = revocations or Revocations(environment, clock=clock)
         self._told: dict[tuple[str, str], None] = {}
 
@@ -87,21 +89,23 @@ class Judge:
 
     def heard(self, identifier: str, case: str) -> None:
         """Remembers a revocation that `case` holds, of whomever: for good, if its signatures hold."""
-        if identifier in self.revocations or not _is_revoked(case):
+        if identifier in self.revocations or not _may_be_revoked(case) or not _is_revoked(case):
             return
         with suppress(GrantError):
             opened_case(case, Place(policy=self.policy, environment=self._environment, id=identifier))
             self.revocations.keep(identifier)
 
     def _judged(self, held: Held, principal: Principal) -> Verdict | None:
-        if held.case is not None and _is_revoked(held.case):
+        # One object where both are the same text: what is remembered by it is kept once.
+        case = held.grant if held.case == held.grant else held.case
+        if case is not None and self._is_revoked(case):
             self.revocations.saw(held.id)
         if held.grant is None or held.id in self.revocations:
             return None
         if self.revocations.is_full:
             # Fail closed: to forget one would bring its grant back.
             return Void(id=held.id, problem="more revocations were seen than can be remembered: restart the process")
-        if held.case != held.grant:
+        if case is not held.grant:
             # Fail closed: the two are stored in one stroke, so somebody changed or removed one of them.
             return Void(id=held.id, problem="its request was removed or differs from it")
         return self._verdict(held.grant, held.id, principal)
@@ -109,6 +113,15 @@ class Judge:
     def _verdict_of(self, text: str, identifier: str, principal: Principal) -> Verdict:
         place = Place(policy=self.policy, environment=self._environment, id=identifier)
         return verdict(text, place, principal=principal)
+
+
+_SPELT = tuple(b64encode(b" " * ahead + b"revocation")[4 if ahead else 0 : 12].decode() for ahead in range(3))
+"""How a token's header spells that it is a revocation, wherever in the header it says so: a few letters of each."""
+
+
+def _may_be_revoked(case: str) -> bool:
+    """Whether a look at the tokens of `case` is worth it: a hundred times cheaper than one."""
+    return any(spelt in case for spelt in _SPELT)
 
 
 def _is_revoked(case: str) -> bool:

@@ -14,7 +14,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
 from contextlib import suppress
@@ -40,20 +40,26 @@ PAUSE = timedelta(seconds=1)
 """How long Redis is left alone after it failed."""
 _WORKERS = 2
 _LONGEST_MEMORY = 10_000  # principals
+_MOST_UNUSED = 20  # checks: whoever was not looked at for ten seconds is read again when it is
+_MOST_AT_ONCE = 50  # grants, and as many principals, that are read again in one round trip
 
 _log = logging.getLogger(__name__)
 
 
 class _Known:
-    """What is known of one principal, until the first of its grants ends."""
+    """What is known of one principal, until the first of its grants ends.
 
-    __slots__ = ("accesses", "expires_at", "grants", "until")
+    `unused`: how often it was read again without a look at it in between.
+    """
+
+    __slots__ = ("accesses", "expires_at", "grants", "until", "unused")
 
     def __init__(self, grants: tuple[Timed, ...]) -> None:
         self.grants = grants
         self.until = min((timed.deadline for timed in grants), default=math.inf)
         self.expires_at = min((timed.expires_at for timed in grants), default=None)
         self.accesses: dict[frozenset[str], Access] = {}
+        self.unused = 0
 
 
 class LiveView:
@@ -97,6 +103,7 @@ class LiveView:
             return None
         if known.expires_at is not None and self._clock() >= known.expires_at:
             return None
+        known.unused = 0
         found = known.accesses.get(groups)
         if found is None:
             found = known.accesses[groups] = self._access(principal, groups, known.grants)
@@ -152,7 +159,7 @@ class LiveView:
             return ()
         budget, self._budget = self._budget, BUDGET
         try:
-            return readers.submit(self._load, principal, readers).result(timeout=budget.total_seconds())
+            return readers.submit(self._load, [principal], readers).result(timeout=budget.total_seconds())[0]
         except LateError:
             problem = f"Redis took longer than {budget // timedelta(milliseconds=1)} ms"
         except GrantError as exc:
@@ -166,19 +173,22 @@ class LiveView:
         _log.warning("grants cannot be read, so none are: %s", problem)
         return ()
 
-    def _load(self, principal: Principal, readers: ThreadPoolExecutor) -> tuple[Timed, ...]:
+    def _load(self, principals: Sequence[Principal], readers: ThreadPoolExecutor) -> list[tuple[Timed, ...]]:
         self._judge.revocations.refresh()
         stamp = self._stamp
-        server_now, held = self._store.held(self._keys.environment, principal)
-        grants = self._judge.permits(principal, held, server_now=server_now)
-        with self._lock:
-            # What changed meanwhile may be older in `held` than in the message: read again next time.
-            if stamp == self._stamp and not self._is_known_as(principal, grants):
-                self._forget(principal)
-                self._remember(principal, _Known(grants))
-        for ended in self._judge.void(principal, held):
-            self._tell(ended, readers)
-        return grants
+        server_now, held = self._store.held(self._keys.environment, *principals)
+        found = []
+        for principal, its in zip(principals, held, strict=True):
+            grants = self._judge.permits(principal, its, server_now=server_now)
+            with self._lock:
+                # What changed meanwhile may be older in `held` than in the message: read again next time.
+                if stamp == self._stamp and not self._is_known_as(principal, grants):
+                    self._forget(principal)
+                    self._remember(principal, _Known(grants))
+            for ended in self._judge.void(principal, its):
+                self._tell(ended, readers)
+            found.append(grants)
+        return found
 
     def _is_known_as(self, principal: Principal, grants: tuple[Timed, ...]) -> bool:
         known = self._known.get(principal)
@@ -192,17 +202,33 @@ class LiveView:
 
     def _recheck(self, readers: ThreadPoolExecutor) -> None:
         try:
-            with self._lock:
-                holders = [principal for principal, known in self._known.items() if known.grants]
-            for principal in holders:
+            for principals in self._in_use():
                 try:
-                    self._load(principal, readers)
+                    self._load(principals, readers)
                 except Exception:  # noqa: BLE001 -- whatever it is, see below
                     # Fail closed: what cannot be confirmed is not known; the next look reads it itself.
                     with self._lock:
-                        self._forget(principal)
+                        for principal in principals:
+                            self._forget(principal)
         finally:
             self._is_rechecking = False
+
+    def _in_use(self) -> list[list[Principal]]:
+        """Who has grants and was looked at lately, in groups that are read at once. The others are forgotten."""
+        groups: list[list[Principal]] = []
+        room = 0
+        with self._lock:
+            for principal, known in [one for one in self._known.items() if one[1].grants]:
+                known.unused += 1
+                if known.unused > _MOST_UNUSED:
+                    self._forget(principal)
+                    continue
+                if len(known.grants) > room:
+                    groups.append([])
+                    room = _MOST_AT_ONCE
+                groups[-1].append(principal)
+                room -= len(known.grants)
+        return groups
 
     def _remember(self, principal: Principal, known: _Known) -> None:
         self._known[principal] = known
@@ -246,12 +272,10 @@ class LiveView:
     def _heard(self, identifier: str | None) -> None:
         try:
             if identifier is None:
-                cases = self._pushing.cases(self._keys.environment)
-            else:
-                case = self._pushing.case(self._keys.environment, identifier)
-                cases = {} if case is None else {identifier: case}
-            for one, text in cases.items():
-                self._judge.heard(one, text)
+                for one, text in self._pushing.cases(self._keys.environment):
+                    self._judge.heard(one, text)
+            elif (case := self._pushing.case(self._keys.environment, identifier)) is not None:
+                self._judge.heard(identifier, case)
         except GrantError as exc:
             _log.warning("revocations cannot be looked for: %s", exc)
 

@@ -78,7 +78,7 @@ class Office:
         Raises:
             StoreError: Redis could not tell.
         """
-        return tuple(self._docket(one, text) for one, text in self.store.cases(self.environment).items())
+        return tuple(self._docket(one, text) for one, text in self.store.cases(self.environment))
 
     def docket(self, identifier: str) -> Docket | Unreadable:
         """One request.

@@ -15,13 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from grants.push import Push
 from grants.server import Server
 
 KEPT_AFTER = timedelta(days=7)
 """How long a case stays readable after it ended."""
+_PAGE = 500  # cases that are read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,8 @@ class Store:
         with self._server.clear_errors(key):
             return cast("str | None", self._server.client.get(key))
 
-    def cases(self, environment: str) -> dict[str, str]:
-        """Every case that is kept, by id, in the order in which they end.
+    def cases(self, environment: str) -> Iterator[tuple[str, str]]:
+        """Every case that is kept, with its id, in the order in which they end; read by and by.
 
         Raises:
             StoreError: Redis could not tell.
@@ -134,8 +135,11 @@ class Store:
         keys = Keys(environment)
         with self._server.clear_errors(keys.requests):
             ids = cast("list[str]", self._server.client.zrange(keys.requests, 0, -1))
-            texts = self._texts([keys.case(one) for one in ids])
-        return {one: text for one, text in zip(ids, texts, strict=True) if text is not None}
+        for start in range(0, len(ids), _PAGE):
+            page = ids[start : start + _PAGE]
+            with self._server.clear_errors(keys.requests):
+                texts = self._texts([keys.case(one) for one in page])
+            yield from ((one, text) for one, text in zip(page, texts, strict=True) if text is not None)
 
     def _texts(self, keys: list[str]) -> list[str | None]:
         return cast("list[str | None]", self._server.client.mget(keys)) if keys else []
@@ -175,19 +179,18 @@ class Store:
         with self._server.clear_errors(key):
             self._server.client.delete(key)
 
-    def held(self, environment: str, principal: str) -> tuple[datetime, tuple[Held, ...]]:
-        """The server's time, and what it has of the grants of `principal`, revoked ones included.
+    def held(self, environment: str, *principals: str) -> tuple[datetime, tuple[tuple[Held, ...], ...]]:
+        """The server's time, and what it has of the grants of each of `principals`, revoked ones included.
 
         Raises:
             StoreError: Redis could not tell.
         """
         keys = Keys(environment)
-        name = keys.holder(principal)
-        with self._server.clear_errors(name):
-            reply = cast("list[str | None]", self._held(keys=[name], args=[keys.grant(""), keys.case("")]))
+        names = [keys.holder(principal) for principal in principals]
+        with self._server.clear_errors(names[0]):
+            reply = cast("list[Any]", self._held(keys=names, args=[keys.grant(""), keys.case("")]))
         now = datetime.fromtimestamp(int(reply[0] or 0), UTC) + timedelta(microseconds=int(reply[1] or 0))
-        rows = zip(reply[2::3], reply[3::3], reply[4::3], strict=True)
-        return now, tuple(Held(id=str(one), grant=grant, case=case) for one, grant, case in rows)
+        return now, tuple(_held(texts) for texts in reply[2:])
 
     def spend(self, environment: str, uses: Sequence[tuple[str, str]]) -> str | None:
         """Takes one use of each grant in `uses` (id, digest of its request), or none at all: then which has none left.
@@ -276,6 +279,11 @@ class Store:
         """
         keys = Keys(environment)
         return Push(self._server, (keys.holder(""), keys.grant(""), keys.case("")))
+
+
+def _held(texts: list[str | None]) -> tuple[Held, ...]:
+    rows = zip(texts[::3], texts[1::3], texts[2::3], strict=True)
+    return tuple(Held(id=str(one), grant=grant, case=case) for one, grant, case in rows)
 
 
 def _script(name: str) -> str:

@@ -26,7 +26,7 @@ def full_id(office: Office, typed: str) -> str:
         UnknownRequest: no request's does.
         CommandError: several do, or it is too short to say which was meant.
     """
-    found = the_one(typed, office.store.cases(office.environment))
+    found = the_one(typed, (one for one, _ in office.store.cases(office.environment)))
     if found is not None:
         return found
     wanted = _letters(typed)

@@ -1,5 +1,6 @@
 """The live view on real servers: what it shows, how soon it knows, and that it shows nothing that is not certain."""
 
+import base64
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 import redis
 
 from grants import CheckpointFile, Docket, Event, Filter
+from grants.judge import _may_be_revoked
 from grants.live import LiveView
 from grants.store import Keys
 from masking import NOBODY, Policy, Principal
@@ -421,3 +423,58 @@ def test_an_automatic_grant_is_live_at_once(house: House) -> None:
     """Where the policy approves by itself, nobody else signs."""
     house.desk("ana", environment="staging").request(ask())
     assert seen(house.view(environment="staging")) == {"customers.email"}
+
+
+def test_what_nobody_looks_at_is_not_read_again(house: House) -> None:
+    """After a while it is forgotten, and read when somebody looks; what is looked at stays known."""
+    house.granted()
+    view = house.view()
+    eventually(lambda: is_warm(view))
+    for _ in range(50):
+        assert view.peek(ANA, frozenset()) is not None
+        assert view._in_use() == [[ANA]]  # noqa: SLF001 -- what is read again twice a second
+    eventually(lambda: view._in_use() == [])  # noqa: SLF001
+    assert view.peek(ANA, frozenset()) is None
+    assert seen(view) == {"customers.email"}
+
+
+def test_several_holders_are_read_again_at_once(house: House) -> None:
+    """In one round trip, and each for itself: one who lost a grant without a message loses it, the other does not."""
+    for name in ("ana", "dee"):
+        docket = house.desk(name).request(ask())
+        house.desk("bo").approve(docket.id)
+    view = house.view()
+    eventually(lambda: is_warm(view) and is_warm(view, "dee"))
+    (both,) = view._in_use()  # noqa: SLF001
+    assert sorted(both) == ["ana", "dee"]
+    store = house.grants.office(policy=house.policy, environment="prod").store
+    _, (anas, dees, nobodys) = store.held("prod", "ana", "dee", "nobody")
+    assert [len(one) for one in (anas, dees, nobodys)] == [1, 1, 0]
+    assert anas[0].grant is not None
+    assert anas[0].grant != dees[0].grant
+
+
+def test_a_revocation_is_heard_of_among_many_cases(house: House, redis_database: str) -> None:
+    """By a process that begins, page by page; wherever in its case the revocation stands."""
+    docket = house.granted()
+    key = PROD.grant(docket.id)
+    with redis.Redis.from_url(redis_database, decode_responses=True) as client:
+        kept = client.get(key)
+        house.desk("bo").revoke(docket.id)
+        client.zadd(PROD.requests, {f"other-{number}": number for number in range(1200)})
+        client.mset({PROD.case(f"other-{number}"): "{}" for number in range(1200)})
+        view = house.view()
+        eventually(lambda: is_warm(view))
+        eventually(lambda: docket.id in view._judge.revocations)  # noqa: SLF001
+        client.set(key, kept)
+        client.set(PROD.case(docket.id), kept)
+    assert seen(view) == set()
+
+
+@pytest.mark.parametrize("length", range(1, 7))
+def test_a_revocations_header_is_recognised_however_long_its_key_is(length: int) -> None:
+    """What is looked for in a case's text is there, and in that of an approval it is not."""
+    for kind, expected in (("revocation", True), ("approval", False)):
+        header = f'{{"alg":"EdDSA","kid":"{"k" * length}","typ":"unmask-{kind}+jws"}}'
+        token = base64.urlsafe_b64encode(header.encode()).decode()
+        assert _may_be_revoked(f'{{"decisions":["{token}.e30.x"]}}') is expected

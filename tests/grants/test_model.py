@@ -183,7 +183,7 @@ class Workflow(RuleBasedStateMachine):
         """Under either policy, for everybody."""
         for judge, allows_urgent in zip(getattr(self, "judges", ()), (True, False), strict=False):
             for person in PEOPLE:
-                _, held = self.store.held("prod", person)
+                _, (held,) = self.store.held("prod", person)
                 permits = judge.permits(Principal(person), held, server_now=self.clock.now)
                 seen = {one.permit.grant for one in permits}
                 mine = {key: one for key, one in self.asked.items() if one.holder == person}
