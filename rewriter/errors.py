@@ -60,12 +60,13 @@ class UnknownRelation(StatementRefused):
     """The statement names a relation that the schema lacks.
 
     `probe` is a statement that names only that relation and reads nothing: run on the database, it raises the
-    database's own error for a missing relation.
+    database's own error for a missing relation. `parts` are those of its name, as written but for quotes.
     """
 
-    def __init__(self, relation: str, probe: str) -> None:
-        super().__init__(Reason.UNKNOWN_RELATION, f"There is no relation {relation} in the schema.")
-        self.args = (relation, probe)
+    def __init__(self, parts: tuple[str, ...], probe: str) -> None:
+        super().__init__(Reason.UNKNOWN_RELATION, f"There is no relation {'.'.join(parts)} in the schema.")
+        self.args = (parts, probe)
+        self.parts = parts
         self.probe = probe
 
 

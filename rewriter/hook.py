@@ -201,6 +201,8 @@ class Hook:
                 watch(cursor, check=after.check, report=self._reporter.rows, record=query.record)
             return result
         finally:
+            if after.is_distrusting:
+                self.schemas.distrust(cursor.connection)
             if after.is_schema_change:
                 self.schemas.changed(cursor.connection, is_apart=is_of_session(query))
             elif after.is_transaction:

@@ -89,7 +89,18 @@ class Outcomes:
             cursor.fetchall()
         # It does know one: our schema is out of date.
         self._schemas.refresh()
-        return self._in_view(ask, self.load(ask.connection), allowed)
+        return self._in_latest(ask, allowed)
+
+    def _in_latest(self, ask: Ask, allowed: Allowance) -> Rewritten:
+        """As `rewritten`, in the schema as it is now, with what this connection alone sees of it."""
+        view = self.load(ask.connection)
+        while True:
+            try:
+                return self._in_view(ask, view, allowed)
+            except UnknownRelation as unknown:
+                if not self._schemas.find(ask.connection, view, unknown.parts):
+                    raise
+            view = self.load(ask.connection)
 
     def _in_view(self, ask: Ask, view: View, allowed: Allowance) -> Rewritten:
         try:

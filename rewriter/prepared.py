@@ -17,8 +17,8 @@ class Aftermath:
     `is_sensitive`: its errors may carry raw cells. `is_rewritten`: they may mean that the schema is out of date.
     `is_schema_change`: what is known of the schema is out of date. `is_transaction`: it may have undone such a change.
     `check`: raises once what the statement reveals may not be handed out any more. `under`: takes cursor and call of
-    the driver, and has that made under a database role. `telling_count`: as of `Rewritten`. `is_quiet`: unless it
-    fails, there is nothing to do.
+    the driver, and has that made under a database role. `telling_count`: as of `Rewritten`.
+    `is_distrusting`: it may have left raw values in tables of the session. `is_quiet`: nothing, unless it fails.
     """
 
     is_sensitive: bool = False
@@ -28,10 +28,12 @@ class Aftermath:
     check: Callable[[], None] | None = None
     under: Callable[[Any, Callable[[], Any]], Any] | None = None
     telling_count: TellingCount = TellingCount.NO
+    is_distrusting: bool = False
     is_quiet: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        is_quiet = self.check is None and not self.is_schema_change and not self.is_transaction
+        is_change = self.is_schema_change or self.is_transaction or self.is_distrusting
+        is_quiet = self.check is None and not is_change
         object.__setattr__(self, "is_quiet", is_quiet)
 
 

@@ -130,7 +130,7 @@ def _resolved(parts: tuple[Part, ...], statement: Statement, resolver: Resolver)
             return None
         quote = "`" if resolver.dialect == "mysql" else '"'
         written = ".".join(quote + p.text.replace(quote, 2 * quote) + quote if p.is_quoted else p.text for p in parts)
-        raise UnknownRelation(".".join(p.text for p in parts), f"SELECT 1 FROM {written} WHERE 1 = 0")
+        raise UnknownRelation(tuple(p.text for p in parts), f"SELECT 1 FROM {written} WHERE 1 = 0")
     return relation
 
 

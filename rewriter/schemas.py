@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 
 from masking import Dialect, Policy, Principal
 from rewriter.binding import Binding, bind
-from rewriter.catalog import catalog_stamp, load_catalog, merged
+from rewriter.catalog import catalog_stamp, load_catalog, merged, unlisted_tables, with_unlisted
 from rewriter.errors import StatementRefused
 from rewriter.guards import Driver, Whole
+from rewriter.guards.gate import RawCursor
 from rewriter.renames import Renames
 from rewriter.revealing import Repeats
-from rewriter.schema import Catalog
+from rewriter.schema import Catalog, Relation
 from rewriter.statement_cache import StatementCache
 from rewriter.stored_views import with_stored_views
 
@@ -28,6 +29,9 @@ _Found = TypeVar("_Found")
 _SHARED_BYTES = 8 * 1024 * 1024
 _PRIVATE_BYTES = 1024 * 1024
 _MOST_BINDINGS = 256
+
+_MOST_UNLISTED = 50
+"""Tables of one connection that no catalog lists: each is asked for again whenever the schema is."""
 
 _LEASE = 0.5
 """Seconds for which a schema is believed before its stamp is read again."""
@@ -62,12 +66,15 @@ class _ConnectionState:
 
     `is_private`: it may see another schema than the rest, so only what was read on it holds for it. `is_dirty`: it
     changed the schema in a transaction that has not ended. `is_apart`: it looks names up elsewhere than others do, or
-    has other databases, for as long as it lives.
+    has other databases, for as long as it lives. `unlisted`: schema and name of tables that it sees, and that no
+    catalog lists. `is_distrusted`: somebody wrote on it whose statements are not rewritten.
     """
 
     is_private: bool = False
     is_apart: bool = False
     is_dirty: bool = False
+    unlisted: frozenset[tuple[str, str]] = frozenset()
+    is_distrusted: bool = False
     view: View | None = None
 
 
@@ -128,11 +135,14 @@ class Schemas:
         start = self.clock()
         with self._driver.unguarded(connection) as cursor:
             stamp = " ".join(self._each(connection, lambda: catalog_stamp(cursor, self.dialect)))
+            unlisted = self._unlisted(connection, cursor)
+            stamp += repr(unlisted) if unlisted else ""
             end = self.clock()
             fresh_until = end + max(_LEASE, (end - start) / _MOST_OF_TIME)
             if before is not None and before.stamp == stamp:
                 return replace(before, fresh_until=fresh_until)
             catalog = merged(self._each(connection, lambda: load_catalog(cursor, self.dialect)))
+            catalog = with_unlisted(catalog, unlisted)
         if before is not None and before.catalog.version == catalog.version:
             return replace(before, fresh_until=fresh_until, stamp=stamp)
         size = _PRIVATE_BYTES if self._state(connection).is_private else _SHARED_BYTES
@@ -146,6 +156,38 @@ class Schemas:
 
     def _each(self, connection: Any, read: Callable[[], _Found]) -> tuple[_Found, ...]:
         return under_each_role(self._driver, connection, read=read, policy=self.policy)
+
+    def _unlisted(self, connection: Any, cursor: RawCursor) -> tuple[Relation, ...]:
+        """The tables that `connection` alone sees, as they are now: those that are gone are forgotten."""
+        state = self._state(connection)
+        if not state.unlisted:
+            return ()
+        found = unlisted_tables(cursor, state.unlisted, self._driver.errors)
+        state.unlisted = frozenset(relation.key for relation in found)
+        return found
+
+    def find(self, connection: Any, view: View, parts: tuple[str, ...]) -> bool:
+        """Whether the schema of `connection` is worth reading again: it has a table of that name that nothing lists."""
+        state = self._state(connection)
+        schema = parts[-2] if len(parts) > 1 else view.catalog.default_schema
+        key = (schema, parts[-1])
+        is_full = key in state.unlisted or len(state.unlisted) >= _MOST_UNLISTED
+        if self.dialect != "mysql" or is_full or state.is_distrusted or not schema:
+            return False
+        with self._driver.unguarded(connection) as cursor:
+            if not unlisted_tables(cursor, [key], self._driver.errors):
+                return False
+        state.unlisted |= {key}
+        state.is_private = self._has_private = True
+        self.common = None
+        return True
+
+    def distrust(self, connection: Any) -> None:
+        """Somebody wrote on `connection` who sees raw values: its tables that nothing lists are not read any more."""
+        state = self._state(connection)
+        state.is_distrusted = True
+        if state.unlisted:
+            state.unlisted, state.view = frozenset(), None
 
     def changed(self, connection: Any, *, is_apart: bool = False) -> None:
         """`connection` changed the schema: it sees that at once, the others when its transaction ends.

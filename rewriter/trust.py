@@ -48,10 +48,12 @@ class Trust:
         try:
             statement = read_statement(text, self._dialect, is_percent_doubled=is_formatted)
         except StatementRefused:
-            return _Seen(self._reporter.trust(who, Fingerprint(""), ""), Aftermath(is_schema_change=True))
+            reveal = self._reporter.trust(who, Fingerprint(""), "")
+            return _Seen(reveal, Aftermath(is_schema_change=True, is_distrusting=True))
         aftermath = Aftermath(
             is_schema_change=statement.kind not in _KEEPS_SCHEMA,
             is_transaction=statement.kind is StatementKind.TRANSACTION,
+            is_distrusting=statement.kind in (StatementKind.WRITE, StatementKind.DDL),
         )
         reveal = self._reporter.trust(who, fingerprint(statement), without_literals(statement))
         return _Seen(reveal, None if aftermath == Aftermath() else aftermath)

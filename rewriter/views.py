@@ -101,7 +101,12 @@ def _stored(relation: Relation, binding: Binding) -> frozenset[tuple[str, str]]:
 
 
 def within(view: Relation, binding: Binding) -> Binding:
-    """`binding` as names in a view's definition are looked up: SQLite and DuckDB begin in the view's own schema."""
+    """`binding` as names in a view's definition are looked up: SQLite and DuckDB begin in the view's own schema.
+
+    MySQL and MariaDB find no temporary table there.
+    """
+    if binding.dialect == "mysql":
+        return _without_temporary(binding)
     path = binding.catalog.search_path
     if binding.dialect not in ("sqlite", "duckdb") or view.is_temporary or path[:1] == (view.schema,):
         return binding
@@ -111,6 +116,17 @@ def within(view: Relation, binding: Binding) -> Binding:
         others = path if binding.dialect == "duckdb" else ()
         catalog = replace(binding.catalog, search_path=(view.schema, *others))
         known = binding.memo[key] = replace(binding, resolver=Resolver(catalog))
+    assert isinstance(known, Binding)
+    return known
+
+
+def _without_temporary(binding: Binding) -> Binding:
+    known = binding.memo.get("without temporary")
+    if known is None:
+        lasting = {key: relation for key, relation in binding.catalog.relations.items() if not relation.is_temporary}
+        is_same = len(lasting) == len(binding.catalog.relations)
+        resolver = binding.resolver if is_same else Resolver(replace(binding.catalog, relations=lasting))
+        known = binding.memo["without temporary"] = binding if is_same else replace(binding, resolver=resolver)
     assert isinstance(known, Binding)
     return known
 

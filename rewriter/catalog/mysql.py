@@ -1,7 +1,7 @@
 """A MySQL or MariaDB server's schema, from `information_schema`.
 
-All of the server's databases are read, since a statement may name any of them. Neither server lists the temporary
-tables of a session: those are not part of the catalog.
+All of the server's databases are read, since a statement may name any of them. The temporary tables of a session, which
+MariaDB lists from 11.2 on, are not part of the catalog: `rewriter.catalog.unlisted` finds them.
 """
 
 import re
@@ -20,7 +20,8 @@ _SESSION: LiteralString = "SELECT DATABASE(), VERSION(), @@lower_case_table_name
 _IS_USERS: LiteralString = "TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')"
 
 _RELATIONS: LiteralString = (
-    f"SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE {_IS_USERS}"
+    f"SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES"
+    f" WHERE {_IS_USERS} AND TABLE_TYPE <> 'TEMPORARY'"
 )
 
 _VIEWS: LiteralString = f"""
