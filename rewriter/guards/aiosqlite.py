@@ -16,20 +16,48 @@ from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from masking import SessionSecret
 from rewriter.guards import pysqlite
-from rewriter.guards.adapters import AdapterConnection, driver_connection
+from rewriter.guards.adapters import AdapterConnection, driver_connection, plain_text
 from rewriter.guards.gate import Gate, RawCursor, is_guarded
+from rewriter.prepared import Safe
+from rewriter.results import watch
 
 _Result = TypeVar("_Result")
 
 
-class GuardedAdapterCursor:
-    """Before the adapter's two cursor classes. The cursor behind it, of sqlite3, is the guarded one."""
+class _HeldBack:
+    """A cursor whose rows are held back once the access to them ended.
+
+    Apart from the class below, so that the hook calls its `execute` and not what that calls: the cursor behind it is
+    guarded as well, and both would count.
+    """
+
+    gate: ClassVar[Gate]
 
     @property
     def connection(self) -> Any:
         """The connection of sqlite3, which everything that is known of a session is kept with."""
         base: Any = self
         return base._connection._conn  # noqa: SLF001 -- the adapter's, then aiosqlite's
+
+    def execute(self, operation: Any, parameters: Any = None) -> Any:
+        """As the adapter's, which reads the whole result ahead: the cursor behind it counts, this one holds back."""
+        run: Any = super().execute  # type: ignore[misc] # always mixed into a cursor class
+        if type(operation) is Safe:
+            safe = operation
+        else:
+            safe = self.gate.admit(self.connection, plain_text(operation), is_formatted=False)
+        found = run(safe, parameters)
+        if safe.record is not None:
+            watch(self, check=partial(self.gate.check_access, safe), report=_counted_already, record=safe.record)
+        return found
+
+
+class GuardedAdapterCursor(_HeldBack):
+    """Before the adapter's two cursor classes. The cursor behind it, of sqlite3, is the guarded one."""
+
+
+def _counted_already(_record: str, _rows: int) -> None:
+    """The cursor of sqlite3 has told."""
 
 
 class GuardedAdapter(AdapterConnection):

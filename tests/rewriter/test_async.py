@@ -452,3 +452,38 @@ def test_hash_keys_and_connect_listeners(request: pytest.FixtureRequest, driver:
         assert not is_raw(seen)
 
     asyncio.run(told())
+
+
+@pytest.mark.parametrize("name", ["", "named"])
+def test_psycopg_cursors_of_the_driver_end_with_the_access(request: pytest.FixtureRequest, *, name: str) -> None:
+    """No row is handed out after it, by whatever method; and their number is told once."""
+
+    async def story(engine: AsyncEngine, ledger: Ledger) -> None:
+        ledger.grant(ANA, EMAIL)
+        granted = ledger.access_of[ANA]
+        fetches: tuple[Callable[[Any], Awaitable[Any]], ...] = (
+            lambda cursor: cursor.fetchone(),
+            lambda cursor: cursor.fetchmany(1),
+            lambda cursor: cursor.fetchall(),
+            anext,
+        )
+        with acting_as(ANA):
+            async with driver_connection(engine) as raw:
+                for fetch in fetches:
+                    ledger.access_of[ANA] = granted
+                    cursor = raw.cursor(name)
+                    await cursor.execute(READ)
+                    assert is_raw(await cursor.fetchone())
+                    ledger.access_of[ANA] = Access()
+                    with pytest.raises(StatementRefused) as ended:
+                        await fetch(cursor)
+                    assert ended.value.reason is Reason.ACCESS_ENDED
+                    await cursor.close()
+                ledger.access_of[ANA] = granted
+                cursor = raw.cursor(name)
+                await cursor.execute(READ)
+                assert len([row async for row in cursor]) == 2
+                await cursor.close()
+        assert ledger.counts[str(len(ledger.reveals) - 1)] == 2
+
+    run("psycopg_async", request, story)

@@ -50,9 +50,7 @@ FETCHES: dict[str, Callable[[Any], object]] = {
 
 def test_no_row_is_handed_out_after_a_revocation(shop: Shop) -> None:
     """By whatever method, from a streaming or a buffered result; the refusal is recorded, and the count is right."""
-    if shop.driver == "aiosqlite":
-        pytest.skip("SQLAlchemy's adapter has read the whole result before it hands out the first row")
-    is_iterable = shop.driver not in ("duckdb", "asyncpg")
+    is_iterable = shop.driver not in ("duckdb", "asyncpg", "aiosqlite")
     fetches = [fetch for name, fetch in FETCHES.items() if is_iterable or name not in ("next", "iteration")]
     shop.ledger.grant(ANA, EMAIL)
     granted = shop.ledger.access_of[ANA]
@@ -115,8 +113,6 @@ def test_streams_of_the_engine_end_as_well(shop: Shop) -> None:
 
 def test_a_cursor_can_be_used_again_after_its_access_ended(shop: Shop) -> None:
     """The next statement on it shows masks, and is watched no more."""
-    if shop.driver == "aiosqlite":
-        pytest.skip("SQLAlchemy's adapter has read the whole result before it hands out the first row")
     shop.ledger.grant(ANA, EMAIL)
     with acting_as(ANA), shop.engine.connect() as connection:
         cursor = plain_cursor(connection)
@@ -155,4 +151,21 @@ def test_duckdb_results_in_other_forms(request: pytest.FixtureRequest) -> None:
         assert raised.value.reason is Reason.RAW_ACCESS
         shop.ledger.access_of[ANA] = Access()
         ended(cursor.fetchnumpy)
+    shop.engine.dispose()
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_named_cursors_count_by_iteration(request: pytest.FixtureRequest, *, driver: str) -> None:
+    """To their end, or up to where they are closed."""
+    shop = open_shop(shop_url(request, driver), driver)
+    shop.ledger.grant(ANA, EMAIL)
+    with acting_as(ANA), shop.engine.connect() as connection:
+        raw: Any = connection.connection.driver_connection
+        for is_whole in (True, False):
+            cursor = raw.cursor("named")
+            cursor.execute(READ)
+            rows = [tuple(row) for row in cursor] if is_whole else [tuple(next(cursor))]
+            assert rows[0] == FIRST
+            cursor.close()
+    assert list(shop.ledger.counts.values()) == [2, 1]
     shop.engine.dispose()
