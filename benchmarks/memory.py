@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from benchmarks.figures import Figure
 from benchmarks.texts import POINT
 from rewriter.binding import Binding
-from rewriter.prepared import outcome
+from rewriter.prepared import Outcome, outcome
 from rewriter.rewrite import rewrite_bound
 from rewriter.statement_cache import StatementCache
 
@@ -28,7 +28,7 @@ _LIMITS = {"if all were kept": _ROOMY, "as bounded": _SHARED}
 
 def _held(binding: Binding, limit: int) -> int:
     sample = rewrite_bound(POINT.format(id=0), binding)
-    cache = StatementCache(limit)
+    cache: StatementCache[Outcome] = StatementCache(limit)
     tracemalloc.start()
     for number in range(_STATEMENTS):
         # Texts of their own, as rewriting makes them; rewriting itself would take its time under tracemalloc.

@@ -13,7 +13,7 @@ from rewriter.guards import Driver
 from rewriter.kinds import is_of_session
 from rewriter.lanes import Lanes
 from rewriter.outcomes import Ask, Outcomes
-from rewriter.prepared import Aftermath, Batch, Revealing, Safe, text_of
+from rewriter.prepared import Aftermath, Batch, Outcome, Revealing, Safe, text_of
 from rewriter.principals import ACTING, Acting, Principals, Who
 from rewriter.protocols import AccessSource
 from rewriter.reporter import Reporter
@@ -56,7 +56,7 @@ class _Route:
     is_open: bool
     access: Access
     view: View
-    entries: Entries
+    entries: Entries[Outcome]
 
 
 class Hook:

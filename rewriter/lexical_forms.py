@@ -104,12 +104,17 @@ _PARAMETERS: dict[Dialect, str] = {
 _DOUBLED_PARAMETERS = r"%(?:\([^()%]*+\))?+[sbt]"
 
 
+def parameter(dialect: Dialect, *, is_percent_doubled: bool) -> str:
+    """The forms of a driver's parameter, as a regular expression."""
+    return _DOUBLED_PARAMETERS if is_percent_doubled else _PARAMETERS[dialect]
+
+
 def _lists(dialect: Dialect, *, is_percent_doubled: bool, is_insert: bool) -> str:
     """Long lists of literals and placeholders, told by one look: `IN (1, 2, …)`, and rows between others in VALUES.
 
     What is in them reads no table and bears no name, so the parser need not see it.
     """
-    parameters = _DOUBLED_PARAMETERS if is_percent_doubled else _PARAMETERS[dialect]
+    parameters = parameter(dialect, is_percent_doubled=is_percent_doubled)
     inside = r"[^'\\\x00%]" if is_percent_doubled else r"[^'\\\x00]"
     string = rf"'{inside}*+(?:''{inside}*+)*+'"
     item = rf"\s*+(?:[-+]?\d++(?:\.\d++)?+|{string}|(?i:null|true|false|default)|{parameters})\s*+"

@@ -12,6 +12,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from rewriter.clauses import table_statement_start
+from rewriter.free_literals import is_value
 from rewriter.scans import Scan, position
 from rewriter.schema import RelationKind
 from rewriter.statement import Statement
@@ -82,8 +83,11 @@ def _spoken_words(statement: Statement, qualifiers: Mapping[int, str], result: M
     """Note every word that stands anywhere behind no qualifier; numbers and signs among them do no harm."""
     words = statement.words
     counts = Counter(words)
-    if statement.dialect != "sqlite":  # it takes a string for a name where only a name can stand: USING ('ssn')
+    if statement.dialect != "sqlite":
         counts.subtract(words[index] for index in _strings(statement))
+    else:  # it takes a string for a name where only a name can stand: USING ('ssn')
+        values = (one for one in statement.nodes(exp.Literal) if one.is_string and is_value(one))
+        counts.subtract(value.name.lower() for value in values)
     spoken = {word for word, count in counts.items() if count > 0}
     is_cut = max(map(len, spoken), default=0) > _SHORTEST_LIMIT
     if is_cut or not (statement.text.isascii() or all(map(str.isascii, spoken))):

@@ -1,21 +1,24 @@
 """What becomes of a statement that was not seen before, in the schema that its connection sees."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from masking import PolicyError
-from rewriter.errors import Reason, StatementRefused, UnknownRelation
+from rewriter.errors import Reason, RewriteError, StatementRefused, UnknownRelation
 from rewriter.exactness import UNKNOWN
+from rewriter.free_literals import Drawn, are_free, drawn
 from rewriter.guards import Driver
 from rewriter.kinds import StatementKind
 from rewriter.lanes import Lane, writable
 from rewriter.prepared import Aftermath, Outcome, Revealing, Safe, outcome, text_of
 from rewriter.principals import Who
 from rewriter.reveals import Allowance, Shown
-from rewriter.rewrite import rewrite_bound
+from rewriter.rewrite import Terms, rewrite_bound, rewrite_read
 from rewriter.rewritten import Rewritten
 from rewriter.schemas import Schemas, View, without_tables
-from rewriter.statement import read_statement
+from rewriter.statement import Statement, read_statement
+from rewriter.stencils import UNFIT, Stencil, stencil
 from rewriter.trailing_comment import split_comment
 
 
@@ -62,19 +65,46 @@ class Outcomes:
         text, comment = split_comment(ask.text, is_formatted=ask.is_formatted)
         found = view.statements.get(lane, text) if comment else None
         if found is None:
-            found = outcome(self.rewritten(replace(ask, text=text), view, lane.allowed), lane.allowed.database_role)
-            view.statements.put(lane, text, found)
+            found = self._new(replace(ask, text=text), view, lane)
         return _commented(found, comment) if comment else found
 
-    def rewritten(self, ask: Ask, view: View, allowed: Allowance) -> Rewritten:
-        """The statement as it may run under `allowed`.
+    def _new(self, ask: Ask, view: View, lane: Lane) -> Outcome:
+        """What becomes of a text that was not seen before, or is known by its template alone."""
+        # A grant for one statement holds for its fingerprint, which counts the items of a list.
+        dialect = view.catalog.dialect
+        apart = None if lane.allowed.statements else drawn(ask.text, dialect, is_percent_doubled=ask.is_formatted)
+        known = UNFIT if apart is None else self._stencil(ask, apart, view, lane=lane)
+        if apart is not None and known.outcome is not None:
+            found = known.filled(ask.text, apart.values)
+            view.statements.put_again(lane, ask.text, found)
+        else:
+            found = outcome(self.rewritten(ask, view, lane.allowed), lane.allowed.database_role)
+            view.statements.put(lane, ask.text, found)
+        return found
+
+    def _stencil(self, ask: Ask, apart: Drawn, view: View, *, lane: Lane) -> Stencil:
+        """What became of the text's template, or becomes of it now."""
+        found = view.stencils.get(lane, apart.template)
+        if found is None:
+            found = UNFIT
+            # What is refused is so by its own text.
+            with suppress(RewriteError):
+                statement = read_statement(apart.template, view.catalog.dialect, is_percent_doubled=ask.is_formatted)
+                if are_free(statement, apart.stand_ins):
+                    rewritten = self.rewritten(replace(ask, text=apart.template), view, lane.allowed, read=statement)
+                    found = stencil(rewritten, apart, outcome(rewritten, lane.allowed.database_role))
+            view.stencils.put(lane, apart.template, found)
+        return found
+
+    def rewritten(self, ask: Ask, view: View, allowed: Allowance, *, read: Statement | None = None) -> Rewritten:
+        """The statement as it may run under `allowed`. `read`: what its text says, where that is known.
 
         Raises:
             StatementRefused: it may not.
             PolicyError: the policy does not fit the schema.
         """
         try:
-            rewritten = self._in_view(ask, view, allowed)
+            rewritten = self._in_view(ask, view, allowed, read=read)
         except UnknownRelation as unknown:
             probe = unknown.probe
         else:
@@ -82,27 +112,27 @@ class Outcomes:
                 return rewritten
             # The schema may know the name meanwhile; the stamp tells.
             latest = self.load(ask.connection)
-            return rewritten if latest.catalog is view.catalog else self._in_view(ask, latest, allowed)
+            return rewritten if latest.catalog is view.catalog else self._in_view(ask, latest, allowed, read=read)
         # The engine's own error where it knows no such relation either; outside the handler, so that it comes alone.
         with self._driver.unguarded(ask.connection) as cursor:
             cursor.execute(probe)
             cursor.fetchall()
         # It does know one: our schema is out of date.
         self._schemas.refresh()
-        return self._in_latest(ask, allowed)
+        return self._in_latest(ask, allowed, read=read)
 
-    def _in_latest(self, ask: Ask, allowed: Allowance) -> Rewritten:
+    def _in_latest(self, ask: Ask, allowed: Allowance, *, read: Statement | None) -> Rewritten:
         """As `rewritten`, in the schema as it is now, with what this connection alone sees of it."""
         view = self.load(ask.connection)
         while True:
             try:
-                return self._in_view(ask, view, allowed)
+                return self._in_view(ask, view, allowed, read=read)
             except UnknownRelation as unknown:
                 if not self._schemas.find(ask.connection, view, unknown.parts):
                     raise
             view = self.load(ask.connection)
 
-    def _in_view(self, ask: Ask, view: View, allowed: Allowance) -> Rewritten:
+    def _in_view(self, ask: Ask, view: View, allowed: Allowance, *, read: Statement | None) -> Rewritten:
         try:
             binding = self._schemas.binding(view, ask.who.principal)
         except PolicyError as error:
@@ -110,16 +140,11 @@ class Outcomes:
                 raise
             return self._before_tables(ask, view, error)
 
+        statement = read or read_statement(ask.text, binding.dialect, is_percent_doubled=ask.is_formatted)
+        assigned = writable(self._schemas.policy, ask.who)
+
         def rewritten(shown: Shown) -> Rewritten:
-            return rewrite_bound(
-                ask.text,
-                binding,
-                revealed=shown.columns,
-                rows=shown.rows,
-                is_percent_doubled=ask.is_formatted,
-                is_owner=ask.who.is_owner,
-                writable=writable(self._schemas.policy, ask.who),
-            )
+            return rewrite_read(statement, binding, Terms(shown.columns, shown.rows, assigned, ask.who.is_owner))
 
         first = rewritten(allowed.always)
         if not allowed.statements:

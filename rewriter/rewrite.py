@@ -73,28 +73,44 @@ def rewrite_bound(  # noqa: PLR0913 -- as `rewrite`
         LeakError: the produced text failed its own check.
     """
     statement = read_statement(sql, binding.dialect, is_percent_doubled=is_percent_doubled)
-    if statement.kind is StatementKind.DDL and not is_owner:
+    return rewrite_read(statement, binding, Terms(revealed, rows, writable, is_owner))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a statement is rewritten: as the arguments of `rewrite_bound`."""
+
+    revealed: frozenset[ColumnName] = frozenset()
+    rows: Rows = frozenset()
+    writable: frozenset[ColumnName] | None = None
+    is_owner: bool = False
+
+
+def rewrite_read(statement: Statement, binding: Binding, terms: Terms) -> Rewritten:
+    """As `rewrite_bound`, of a statement that is read already."""
+    if statement.kind is StatementKind.DDL and not terms.is_owner:
         raise StatementRefused(Reason.STATEMENT_KIND, "Only the policy's owners may change the schema.")
     result = Rewritten(
-        sql=sql,
-        original=sql,
+        sql=statement.sql,
+        original=statement.sql,
         kind=statement.kind,
         dialect=binding.dialect,
-        is_percent_doubled=is_percent_doubled,
+        is_percent_doubled=statement.is_percent_doubled,
         catalog=binding.catalog,
     )
     if statement.kind is StatementKind.DDL:
         return _stored(statement, binding, result)
     if statement.kind is StatementKind.EXPLAIN:
-        return _explained(statement, _Inner(binding, revealed, rows, writable), result)
+        return _explained(statement, binding, terms, result=result)
     if statement.tree is None:
         return result
+    revealed, rows = terms.revealed, terms.rows
     if (revealed or rows) and keeps_values(statement):
         revealed, rows = frozenset(), frozenset()
     if rows and statement.kind is StatementKind.SELECT:
         binding = narrowed(binding, rows)
     try:
-        return _masked(Work(statement, binding, revealed, writable=writable), result)
+        return _masked(Work(statement, binding, revealed, writable=terms.writable), result)
     except StatementRefused as error:
         if error.fingerprint is None:
             error.fingerprint = fingerprint(statement)
@@ -115,27 +131,12 @@ def _stored(statement: Statement, binding: Binding, result: Rewritten) -> Rewrit
     return replace(result, sql=sql, masked=inner.masked, tables=inner.tables)
 
 
-@dataclass(frozen=True, slots=True)
-class _Inner:
-    """On what terms a statement inside another is rewritten."""
-
-    binding: Binding
-    revealed: frozenset[ColumnName]
-    rows: Rows
-    writable: frozenset[ColumnName] | None
-
-
-def _explained(statement: Statement, terms: _Inner, result: Rewritten) -> Rewritten:
+def _explained(statement: Statement, binding: Binding, terms: Terms, *, result: Rewritten) -> Rewritten:
     """The plan of what would run for the principal; a plan reveals nothing, so there is nothing to record."""
     plan = explained(statement)
-    inner = rewrite_bound(
-        statement.sql[plan.start :],
-        terms.binding,
-        revealed=terms.revealed,
-        rows=terms.rows,
-        writable=terms.writable,
-        is_percent_doubled=statement.is_percent_doubled,
-    )
+    text = statement.sql[plan.start :]
+    explaining = read_statement(text, binding.dialect, is_percent_doubled=statement.is_percent_doubled)
+    inner = rewrite_read(explaining, binding, replace(terms, is_owner=False))
     if inner.kind not in (StatementKind.SELECT, StatementKind.WRITE):
         raise StatementRefused(Reason.STATEMENT_KIND, "Only reads and writes of rows can be explained.")
     prefix = plan.safe_prefix() if inner.tables else statement.sql[: plan.start]

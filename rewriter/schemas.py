@@ -18,10 +18,12 @@ from rewriter.catalog import catalog_stamp, load_catalog, merged, unlisted_table
 from rewriter.errors import StatementRefused
 from rewriter.guards import Driver, Whole
 from rewriter.guards.gate import RawCursor
+from rewriter.prepared import Outcome
 from rewriter.renames import Renames
 from rewriter.revealing import Repeats
 from rewriter.schema import Catalog, Relation
 from rewriter.statement_cache import StatementCache
+from rewriter.stencils import Stencil
 from rewriter.stored_views import with_stored_views
 
 _Found = TypeVar("_Found")
@@ -48,14 +50,16 @@ class View:
     """A schema as some connections see it, and every statement that was rewritten for it.
 
     `generation`: it holds while `Schemas.generation` is the same, and until `fresh_until` without a look at its stamp.
-    `bindings`: by principal, where masks depend on one. `repeats`: reveals that were judged.
+    `stencils`: what became of their templates. `bindings`: by principal, where masks depend on one. `repeats`: reveals
+    that were judged.
     """
 
     generation: int
     fresh_until: float
     stamp: str
     catalog: Catalog
-    statements: StatementCache
+    statements: StatementCache[Outcome]
+    stencils: StatementCache[Stencil]
     bindings: dict[Hashable, Binding] = field(default_factory=dict)
     repeats: Repeats = field(default_factory=Repeats)
 
@@ -151,7 +155,8 @@ class Schemas:
             fresh_until=fresh_until,
             stamp=stamp,
             catalog=catalog,
-            statements=StatementCache(size),
+            statements=StatementCache(size * 3 // 4),
+            stencils=StatementCache(size // 4),
         )
 
     def _each(self, connection: Any, read: Callable[[], _Found]) -> tuple[_Found, ...]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from sqlalchemy import create_engine, make_url
@@ -55,6 +55,11 @@ def _three(request: pytest.FixtureRequest, dialect: Dialect, schema: Schema) -> 
     engine.dispose()
     with trio(source, Policy.parse(schema.policy)) as three:
         yield three
+
+
+def shop_trio(request: pytest.FixtureRequest, dialect: Dialect) -> AbstractContextManager[Trio]:
+    """Scratch databases for the shop."""
+    return _three(request, dialect, _shop(dialect))
 
 
 def _shop(dialect: Dialect) -> Schema:

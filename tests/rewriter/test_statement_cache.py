@@ -17,7 +17,7 @@ def prepared(sql: str) -> Outcome:
 
 def test_lanes_are_apart() -> None:
     """What one lane may run is not found in another."""
-    cache = StatementCache(100_000)
+    cache: StatementCache[Outcome] = StatementCache(100_000)
     cache.put("masked", "SELECT 1", prepared("SELECT 1"))
     assert cache.get("masked", "SELECT 1") is not None
     assert cache.get("revealed", "SELECT 1") is None
@@ -25,7 +25,7 @@ def test_lanes_are_apart() -> None:
 
 def test_the_bound_holds_and_what_is_used_stays() -> None:
     """A hundred times as many statements as fit leave no more than fit, among them the one asked for all along."""
-    cache = StatementCache(100_000)
+    cache: StatementCache[Outcome] = StatementCache(100_000)
     cache.put("lane", "SELECT 0", prepared("SELECT 0"))
     for number in range(1, 10_000):
         cache.put("lane", f"SELECT {number}", prepared(f"SELECT {number}"))
@@ -37,7 +37,7 @@ def test_the_bound_holds_and_what_is_used_stays() -> None:
 def test_it_weighs_no_more_than_it_says() -> None:
     """By tracemalloc: ten times as many distinct statements as fit, of an everyday length, stay within the bound."""
     limit = 1_000_000
-    cache = StatementCache(limit)
+    cache: StatementCache[Outcome] = StatementCache(limit)
     tracemalloc.start()
     for number in range(20_000):
         cache.put(
@@ -50,7 +50,7 @@ def test_it_weighs_no_more_than_it_says() -> None:
 
 def test_what_a_lane_holds_is_found_where_it_was_handed_out() -> None:
     """Entries that were handed out keep up with the cache, however often it forgets."""
-    cache = StatementCache(20_000)
+    cache: StatementCache[Outcome] = StatementCache(20_000)
     entries = cache.entries("lane")
     for number in range(1_000):
         cache.put("lane", f"SELECT {number}", prepared(f"SELECT {number}"))
@@ -59,7 +59,7 @@ def test_what_a_lane_holds_is_found_where_it_was_handed_out() -> None:
 
 def test_a_giant_is_not_kept() -> None:
     """One statement that would push out many is not remembered."""
-    cache = StatementCache(100_000)
+    cache: StatementCache[Outcome] = StatementCache(100_000)
     text = "SELECT " + "1" * 50_000
     cache.put("lane", text, prepared(text))
     assert len(cache) == 0
