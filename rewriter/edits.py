@@ -1,11 +1,10 @@
 """Edits at positions of a text: what they leave alone stays byte for byte."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace `text[start:end]` by `replacement`; `start == end` inserts."""
 
     start: int

@@ -147,14 +147,16 @@ def are_free(statement: Statement, stand_ins: tuple[str, ...]) -> bool:
         if stand_in is not None and is_value(literal):
             del expected[literal.name.partition(".")[0]]
     # The parser is not shown the names of parameters: a list of them is known by its letters.
-    return statement.tree is not None and all(stand_in.startswith("IN (") and stand_in[4] in "%?:$@" for stand_in in expected.values())
+    return statement.tree is not None and all(
+        stand_in.startswith("IN (") and stand_in[4] in "%?:$@" for stand_in in expected.values()
+    )
 
 
 def is_value(literal: exp.Expr) -> bool:
     """Whether the parser has a literal where it can be nothing but a value that is compared, listed or counted."""
     above = literal.parent
-    if isinstance(above, exp.Neg | exp.Cast):
+    if isinstance(above, (exp.Neg, exp.Cast)):
         above = above.parent
-    if isinstance(above, exp.Tuple | exp.Paren):
+    if isinstance(above, (exp.Tuple, exp.Paren)):
         return isinstance(above.parent, exp.Values)
     return isinstance(above, _PLACES)

@@ -12,7 +12,7 @@ from sqlglot.expressions import FUNCTION_BY_NAME
 from sqlglot.tokenizer_core import Token, TokenType
 
 from masking.types import Dialect
-from rewriter.grammar_duckdb import ordered_pivots, spelled_otherwise
+from rewriter.grammar_duckdb import SPELLED, ordered_pivots, spelled_otherwise
 from rewriter.grammar_mysql import (
     as_operators,
     match_in_brackets,
@@ -29,15 +29,19 @@ Tokens = list[Token]
 Rule = Callable[[Sequence[Token]], Tokens]
 
 
-def plain(tokens: Sequence[Token], dialect: Dialect) -> tuple[Token, ...]:
-    """`tokens` without what the parser would take for something else: these rules hold before it looks."""
+def plain(tokens: tuple[Token, ...], words: tuple[str, ...], dialect: Dialect) -> tuple[Token, ...]:
+    """`tokens` without what the parser would take for something else: these rules hold before it looks.
+
+    `words`: theirs, in lower case; few statements have one that a rule is about.
+    """
     match dialect:
         case "sqlite":
-            return strings_as_names(without_modifiers(tokens, dialect))
+            plainer = without_modifiers(tokens, words, dialect)
+            return strings_as_names(plainer) if "." in words or "in" in words else plainer
         case "duckdb":
-            return spelled_otherwise(tokens)
+            return tokens if SPELLED.isdisjoint(words) else spelled_otherwise(tokens)
         case _:
-            return without_modifiers(tokens, dialect)
+            return without_modifiers(tokens, words, dialect)
 
 
 def simplified(tokens: Sequence[Token], dialect: Dialect) -> Iterator[Tokens]:

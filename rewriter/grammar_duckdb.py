@@ -9,6 +9,9 @@ from rewriter.token_runs import is_at, turned, word_at
 _PIVOTS = {"pivot_wider": (TokenType.PIVOT, "pivot"), "pivot_longer": (TokenType.UNPIVOT, "unpivot")}
 _LISTS = frozenset("tables all databases schemas".split())
 
+SPELLED = frozenset((*_PIVOTS, "show", "desc"))
+"""The words of the parser's that it takes for names."""
+
 
 def spelled_otherwise(tokens: Sequence[Token]) -> tuple[Token, ...]:
     """`PIVOT_WIDER t`, `(SHOW TABLES)`, `(SHOW t)`, `(DESC t)`: the parser takes the first word for a name."""

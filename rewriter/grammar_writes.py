@@ -5,7 +5,6 @@ an update of a table called `ignore`.
 """
 
 import re
-from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token
 
@@ -15,6 +14,8 @@ from rewriter.token_runs import word_at
 _REPLACE = re.compile(r"\A(?P<before>\s*)replace\b", re.IGNORECASE)
 
 _PRIORITIES = frozenset(("low_priority", "high_priority", "delayed", "quick"))
+_BEFORE = frozenset(("insert", "update", "delete", "overriding"))
+"""Words that one of them stands behind."""
 _RESOLUTIONS = frozenset(("rollback", "abort", "replace", "fail", "ignore"))
 
 
@@ -25,17 +26,20 @@ def is_replace(text: str) -> bool:
 
 def with_insert(text: str, dialect: Dialect) -> str:
     """The text with INSERT for REPLACE at its beginning, of the same length."""
-    return _REPLACE.sub(r"\g<before>insert ", text, count=1) if dialect in ("mysql", "sqlite") else text
+    is_there = dialect in ("mysql", "sqlite") and is_replace(text)
+    return _REPLACE.sub(r"\g<before>insert ", text, count=1) if is_there else text
 
 
-def without_modifiers(tokens: Sequence[Token], dialect: Dialect) -> tuple[Token, ...]:
-    """The tokens without the words that say how, and not what, is written."""
+def without_modifiers(tokens: tuple[Token, ...], words: tuple[str, ...], dialect: Dialect) -> tuple[Token, ...]:
+    """The tokens without the words that say how, and not what, is written. `words`: theirs, in lower case."""
+    if _BEFORE.isdisjoint(words):
+        return tokens
     dropped: set[int] = set()
     match dialect:
         case "mysql" if word_at(tokens, 0) in ("insert", "update", "delete"):
-            words = _PRIORITIES | ({"ignore"} if word_at(tokens, 0) != "insert" else set())
+            known = _PRIORITIES | ({"ignore"} if word_at(tokens, 0) != "insert" else set())
             index = 1
-            while word_at(tokens, index) in words and word_at(tokens, index + 1) not in ("", "set"):
+            while word_at(tokens, index) in known and word_at(tokens, index + 1) not in ("", "set"):
                 dropped.add(index)
                 index += 1
         case "sqlite":
@@ -50,4 +54,4 @@ def without_modifiers(tokens: Sequence[Token], dialect: Dialect) -> tuple[Token,
                     dropped |= {index, index + 1, index + 2}
         case _:
             pass
-    return tuple(token for index, token in enumerate(tokens) if index not in dropped) if dropped else tuple(tokens)
+    return tuple(token for index, token in enumerate(tokens) if index not in dropped) if dropped else tokens

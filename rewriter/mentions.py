@@ -82,29 +82,35 @@ def mentions(statement: Statement, found: tuple[Scan, ...]) -> Mentions:
 def _spoken_words(statement: Statement, qualifiers: Mapping[int, str], result: Mentions) -> None:
     """Note every word that stands anywhere behind no qualifier; numbers and signs among them do no harm."""
     words = statement.words
-    counts = Counter(words)
-    if statement.dialect != "sqlite":
-        counts.subtract(words[index] for index in _strings(statement))
-    else:  # it takes a string for a name where only a name can stand: USING ('ssn')
-        values = (one for one in statement.nodes(exp.Literal) if one.is_string and is_value(one))
-        counts.subtract(value.name.lower() for value in values)
-    spoken = {word for word, count in counts.items() if count > 0}
+    values = list(_values(statement)) if statement.quoted else []
+    spoken = _others(words, values) if values else set(words)
     is_cut = max(map(len, spoken), default=0) > _SHORTEST_LIMIT
     if is_cut or not (statement.text.isascii() or all(map(str.isascii, spoken))):
         result.uses_all(None)
-    counts.subtract(words[index] for index in qualifiers)
-    result.bare.update(word for word in spoken if counts[word] > 0)
-    for word in spoken:
-        if " " in word:
-            result.bare.update(word.split())  # some tokens are two words
+    behind = [words[index] for index in qualifiers]
+    result.bare.update(_others(words, values + behind) if behind else spoken)
+    for word in [word for word in spoken if " " in word]:
+        result.bare.update(word.split())  # some tokens are two words
 
 
-def _strings(statement: Statement) -> Iterator[int]:
-    """Indexes of the plain strings among the tokens."""
+def _others(words: tuple[str, ...], some: list[str]) -> set[str]:
+    """What is left of `words` without `some` of them, each of which takes one away."""
+    counts = Counter(words)
+    counts.subtract(some)
+    return {word for word, count in counts.items() if count > 0}
+
+
+def _values(statement: Statement) -> Iterator[str]:
+    """The strings among the words that name nothing."""
+    if statement.dialect == "sqlite":  # it takes one for a name where only a name can stand: USING ('ssn')
+        for literal in statement.nodes(exp.Literal):
+            if literal.is_string and is_value(literal):
+                yield literal.name.lower()
+        return
     for start in statement.quoted:
         index = statement.places.get(start)
         if index is not None and statement.is_string(statement.tokens[index]):
-            yield index
+            yield statement.words[index]
 
 
 def _whole_rows(
@@ -165,22 +171,20 @@ def _closed_sources(statement: Statement) -> set[str]:
     it are those of the tables inside.
     """
     names: set[str] = set()
+    opaque: set[str] = set()
     for source in statement.nodes(exp.Table, exp.Subquery, exp.Lateral, exp.Unnest):
         alias = source.args.get("alias")
         word = alias.this.name.lower() if alias is not None and alias.this else ""
         if isinstance(source, exp.Table):
-            word = word or source.name.lower()
-        elif isinstance(source, exp.Subquery) and not isinstance(source.this, exp.Select | exp.SetOperation):
-            continue
-        names.add(word)
-    opaque = {
-        node.args["alias"].this.name.lower()
-        for node in statement.nodes(exp.Subquery)
-        if not isinstance(node.this, exp.Select | exp.SetOperation)
-        and node.args.get("alias")
-        and node.args["alias"].this
-    }
+            names.add(word or source.name.lower())
+        elif isinstance(source, exp.Subquery) and not isinstance(source.this, _QUERIES):
+            opaque.add(word)
+        else:
+            names.add(word)
     return names - opaque
+
+
+_QUERIES = (exp.Select, exp.SetOperation)
 
 
 def _stars_and_qualifiers(statement: Statement, result: Mentions) -> dict[int, str]:
@@ -205,7 +209,7 @@ def _stars_and_qualifiers(statement: Statement, result: Mentions) -> dict[int, s
 def _is_harmless(star: exp.Expr) -> bool:
     """A star that reads no column (`count(*)`, `EXISTS (SELECT * …)`) or that stands behind a qualifier."""
     above = star.parent
-    if isinstance(above, exp.Count | exp.Column):
+    if isinstance(above, (exp.Count, exp.Column)):
         return True
     if not isinstance(above, exp.Select) or not isinstance(above.parent, exp.Exists):
         return False
@@ -233,5 +237,5 @@ def _bracketed_tables(statement: Statement) -> Iterator[str]:
     """
     for joined in statement.nodes(exp.Subquery):
         is_renamed = statement.dialect == "sqlite" or bool(joined.args.get("alias"))
-        if is_renamed and not isinstance(joined.this, exp.Select | exp.SetOperation):
+        if is_renamed and not isinstance(joined.this, _QUERIES):
             yield from (table.alias_or_name.lower() for table in joined.find_all(exp.Table))

@@ -198,11 +198,17 @@ def check_quotes_closed(text: str, quoted: dict[int, int], dialect: Dialect) -> 
     Raises:
         StatementRefused: a quote is left open.
     """
-    marks = {"postgresql": "'\"", "duckdb": "'\"", "mysql": "'\"`", "sqlite": "'\"`["}[dialect]
+    search = _MARKS[dialect].search
     position = 0
-    for start, end in quoted.items():
-        if any(mark in text[position:start] for mark in marks):
+    for start, end in (*quoted.items(), (len(text), 0)):
+        if search(text, position, start) is not None:
             raise _refused("Close every quote.")
         position = end
-    if any(mark in text[position:] for mark in marks):
-        raise _refused("Close every quote.")
+
+
+_MARKS: dict[Dialect, re.Pattern[str]] = {
+    "postgresql": re.compile("['\"]"),
+    "duckdb": re.compile("['\"]"),
+    "mysql": re.compile("['\"`]"),
+    "sqlite": re.compile("['\"`[]"),
+}

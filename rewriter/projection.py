@@ -47,15 +47,14 @@ def needed(scan: Scan, protected: Protected, mentions: Mentions, *, lookups: Seq
     """The columns of `scan` that the statement can need, and those of `lookups` once more."""
     is_everything = mentions.is_everything(scan)
     bare, behind = mentions.bare, mentions.behind.get(scan.word, frozenset[str]())
-    hidden = {column.name.lower() for column in scan.relation.columns if column.is_hidden and is_everything}
-    # A full-text table has a hidden column of its own name, which FROM does not name.
-    unread = hidden & {scan.relation.name.lower()} if mentions.opaque.isdisjoint({None, scan.word}) else frozenset()
-    columns = tuple([
-        column
-        for column in protected.columns
-        if column.word not in unread
-        and (column.word in bare or column.word in behind or (is_everything and column.word not in hidden))
-    ])  # fmt: skip
+    hidden, spoken = frozenset[str](), bare | behind if behind else bare
+    if is_everything:
+        hidden = frozenset([column.name.lower() for column in scan.relation.columns if column.is_hidden])
+        # A full-text table has a hidden column of its own name, which FROM does not name.
+        is_read = not mentions.opaque.isdisjoint({None, scan.word})
+        unread = frozenset() if is_read else hidden & {scan.relation.name.lower()}
+        spoken = (spoken | scan.relation.words - hidden) - unread
+    columns = tuple([column for column in protected.columns if column.word in spoken])
     system = tuple([name for name in protected.system if name in bare or name in behind])
     extra = (*system, *(c.word for c in columns if c.word in hidden), *(lookup.alias for lookup in lookups))
     items = tuple([f"{lookup.column.sql} AS {lookup.alias}" for lookup in lookups])

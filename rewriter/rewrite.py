@@ -161,35 +161,33 @@ def _masked(work: Work, result: Rewritten) -> Rewritten:
 def _checked(work: Work, result: Rewritten) -> Rewritten:
     """The statement masked, and found right by the check."""
     plan = outermost_plan(work)
-    if plan.scanned:
-        scanned = {".".join(scan.relation.key) for scan in plan.scanned if is_sensitive(scan, work.binding)}
-        result = replace(
-            result,
-            masked=plan.masked,
-            revealed=plan.revealed,
-            tables=tuple(sorted(scanned)),
-            has_strangers=plan.has_strangers,
-            telling_count=plan.writes.telling_count,
-        )
-    if plan.edits:
-        result = replace(result, sql=applied(work.statement.sql, plan.edits))
-    if plan.scanned or plan.edits:
-        is_write = result.kind is StatementKind.WRITE
-        verify(
-            without_lookups(result.sql, work.binding, is_percent_doubled=work.statement.is_percent_doubled),
-            work.binding,
-            revealed=frozenset() if is_write else work.revealed,
-            returned=work.revealed if is_write else frozenset(),
-            is_percent_doubled=work.statement.is_percent_doubled,
-        )
-    return result
+    if not plan.scanned and not plan.edits:
+        return result
+    sql = applied(work.statement.sql, plan.edits) if plan.edits else work.statement.sql
+    is_write = work.statement.kind is StatementKind.WRITE
+    verify(
+        without_lookups(sql, work.binding, is_percent_doubled=work.statement.is_percent_doubled),
+        work.binding,
+        revealed=frozenset() if is_write else work.revealed,
+        returned=work.revealed if is_write else frozenset(),
+        is_percent_doubled=work.statement.is_percent_doubled,
+    )
+    scanned = {".".join(scan.relation.key) for scan in plan.scanned if is_sensitive(scan, work.binding)}
+    return replace(
+        result,
+        sql=sql,
+        masked=plan.masked,
+        revealed=plan.revealed,
+        tables=tuple(sorted(scanned)),
+        has_strangers=plan.has_strangers,
+        telling_count=plan.writes.telling_count,
+    )
 
 
 def _check_statement(statement: Statement) -> None:
     """Constructs that write from a SELECT."""
     assert statement.tree is not None
-    changes = (*_DATA_CHANGES, *(WRITES if statement.kind is StatementKind.SELECT else ()))
-    if statement.nodes(*changes):
+    if statement.nodes(*(_ALL_CHANGES if statement.kind is StatementKind.SELECT else _DATA_CHANGES)):
         raise StatementRefused(Reason.STATEMENT_KIND, "A SELECT may not create, fill or change tables or files.")
     if statement.dialect == "mysql" and isinstance(statement.tree, exp.Describe):
         # There it is EXPLAIN, which reads rows found by a key beforehand and prints their cells.
@@ -197,3 +195,4 @@ def _check_statement(statement: Statement) -> None:
 
 
 _DATA_CHANGES = (exp.Into, exp.Create, exp.Drop, exp.Command)
+_ALL_CHANGES = (*_DATA_CHANGES, *WRITES)

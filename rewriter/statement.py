@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
+from threading import local
 from typing import TypeVar
 
 from sqlglot import exp
@@ -43,6 +45,17 @@ _GRAMMARS: dict[Dialect, Grammar] = {
 }
 
 
+class _Machines(local):
+    """A tokenizer and a parser per dialect for each thread: to make one takes as long as to read a short statement."""
+
+    def __init__(self) -> None:
+        self.tokenizers = {dialect: grammar.tokenizer() for dialect, grammar in _GRAMMARS.items()}
+        self.parsers = {dialect: grammar.parser() for dialect, grammar in _GRAMMARS.items()}
+
+
+_MACHINES = _Machines()
+
+
 _Node = TypeVar("_Node", bound=exp.Expr)
 
 
@@ -52,8 +65,14 @@ def _with_subclasses(kind: type[exp.Expr]) -> Iterator[type[exp.Expr]]:
         yield from _with_subclasses(one)
 
 
-_CLASSES = {kind: tuple(dict.fromkeys(_with_subclasses(kind))) for kind in _with_subclasses(exp.Expr)}
+_CLASSES = {kind: frozenset(_with_subclasses(kind)) for kind in _with_subclasses(exp.Expr)}
 """Each class of the parser's nodes, and those under it."""
+
+
+@cache
+def _classes(kinds: tuple[type[exp.Expr], ...]) -> frozenset[type[exp.Expr]]:
+    """Those of `kinds`, and those under them."""
+    return frozenset[type[exp.Expr]]().union(*(_CLASSES[kind] for kind in kinds))
 
 
 @dataclass(slots=True)
@@ -92,10 +111,11 @@ class Statement:
             by_class = self.known.by_class = defaultdict(list)
             for node in self.tree.walk() if self.tree is not None else ():
                 by_class[type(node)].append(node)
-        if len(kinds) == 1 and len(_CLASSES[kinds[0]]) == 1:
+        classes = _classes(kinds)
+        if len(classes) == 1:
             return by_class.get(kinds[0], ())  # type: ignore[return-value] # of that class
-        found = [one for kind in kinds for one in _CLASSES[kind] if one in by_class]
-        return [node for one in found for node in by_class[one]]  # type: ignore[misc] # of classes among `kinds`
+        found = [nodes for one, nodes in by_class.items() if one in classes]
+        return found[0] if len(found) == 1 else [node for nodes in found for node in nodes]  # type: ignore[return-value,misc] # of classes among `kinds`
 
     @property
     def places(self) -> dict[int, int]:
@@ -160,14 +180,16 @@ def read_statement(sql: str, dialect: Dialect, *, is_percent_doubled: bool = Fal
     simple = simple_kind(read.text, dialect)
     tree: exp.Expr | None = None
     tokens: tuple[Token, ...] = ()
+    words: tuple[str, ...] = ()
     if simple is None:
         tokens = _tokens(with_insert(read.text, dialect), read.quoted, dialect)
         if is_percent_doubled and "%%" in read.text:
             tokens = tuple(_as_named(token) for token in tokens)
-        simple, tree = _parsed(read.text, plain(tokens, dialect), dialect)
+        words = tuple([token.text.lower() for token in tokens])
+        simple, tree = _parsed(read.text, plain(tokens, words, dialect), dialect)
     return Statement(
         sql=sql, text=read.text, dialect=dialect, kind=simple, tokens=tokens, tree=tree, quoted=read.quoted,
-        is_percent_doubled=is_percent_doubled, words=tuple([token.text.lower() for token in tokens]),
+        is_percent_doubled=is_percent_doubled, words=words,
     )  # fmt: skip
 
 
@@ -191,7 +213,7 @@ def _tokens(text: str, quoted: dict[int, int], dialect: Dialect) -> tuple[Token,
     """The parser's tokens, once they are known to agree with the engine's reading of every quote."""
     _check_depth(text)
     try:
-        tokens = tuple(_GRAMMARS[dialect].tokenize(text))
+        tokens = tuple(_MACHINES.tokenizers[dialect].tokenize(text))
     except Exception as error:  # the tokenizer raises several kinds; whichever it is, the text is not understood
         raise _unparseable() from error
     if len(tokens) > MAX_TOKENS:
@@ -243,13 +265,13 @@ def _is_writing(tree: exp.Expr) -> bool:
 
 
 def _trees(text: str, tokens: tuple[Token, ...], dialect: Dialect) -> list[exp.Expr | None]:
-    grammar = _GRAMMARS[dialect]
+    parser = _MACHINES.parsers[dialect]
     try:
-        return grammar.parser().parse(list(tokens), text)
+        return parser.parse(list(tokens), text)
     except ParseError:
         for simpler in simplified(tokens, dialect):
             with suppress(ParseError):
-                return grammar.parser().parse(simpler, text)
+                return parser.parse(simpler, text)
         raise
 
 

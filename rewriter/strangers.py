@@ -35,11 +35,14 @@ def has_strangers(statement: Statement, found: Iterable[Scan], watched: Iterable
         return False
     known = _SYSTEM_WORDS.union(*(_spellings(scan, statement.dialect) for scan in found))
     spoken = {scan.word for scan in watched}
-    others = {node.alias_or_name.lower() for node in statement.nodes(exp.Table, exp.Subquery)} - spoken
+    others: set[str] | None = None
+    is_postgresql = statement.dialect == "postgresql"
     for identifier in _names(statement):
-        is_exact = statement.dialect == "postgresql" and identifier.args.get("quoted")
+        is_exact = is_postgresql and identifier.args.get("quoted")
         if (identifier.name if is_exact else identifier.name.lower()) in known or not _is_within(identifier, queries):
             continue
+        if others is None:
+            others = {node.alias_or_name.lower() for node in statement.nodes(exp.Table, exp.Subquery)} - spoken
         column = identifier.parent
         qualifier = column.args.get("table") if isinstance(column, exp.Column) else None
         if qualifier is not None and qualifier is not identifier and qualifier.name.lower() in others:
@@ -88,19 +91,22 @@ def _is_output(column: exp.Expr | None) -> bool:
 
 def _has_unplaced(statement: Statement) -> bool:
     """Whether a name is not in the parser's tree, or is a call there that may be a name to the engine."""
-    tokens, placed = statement.tokens, statement.placed
-    unplaced = [index for index, token in enumerate(tokens) if token.start not in placed]
-    for index in unplaced:
-        if statement.dialect == "sqlite" and _is_string_name(statement, index):
-            return True
-        if tokens[index].token_type != TokenType.VAR and statement.words[index] not in _FUNCTION_WORDS:
-            continue
-        if index + 1 == len(tokens) or tokens[index + 1].token_type != TokenType.L_PAREN:
-            return True
-    return False
+    tokens, words, placed = statement.tokens, statement.words, statement.placed
+    if statement.dialect == "sqlite" and any(_is_string_name(statement, place) for place in statement.quoted):
+        return True
+    calls = [index for index, token in enumerate(tokens) if token.token_type == TokenType.VAR]
+    if not _FUNCTION_WORDS.isdisjoint(words):
+        calls += [index for index, word in enumerate(words) if word in _FUNCTION_WORDS]
+    return any(
+        tokens[index].start not in placed
+        and (index + 1 == len(tokens) or tokens[index + 1].token_type != TokenType.L_PAREN)
+        for index in calls
+    )
 
 
-def _is_string_name(statement: Statement, index: int) -> bool:
-    """Whether SQLite may take a string for a name: `c.'email'`, `USING ('email')`."""
-    is_string = statement.tokens[index].token_type == TokenType.STRING
-    return is_string and (statement.words[index - 1] == "." or "using" in statement.words)
+def _is_string_name(statement: Statement, place: int) -> bool:
+    """Whether SQLite may take the string at a place for a name: `c.'email'`, `USING ('email')`."""
+    index = statement.places.get(place)
+    if index is None or place in statement.placed or statement.tokens[index].token_type != TokenType.STRING:
+        return False
+    return statement.words[index - 1] == "." or "using" in statement.words

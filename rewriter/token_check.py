@@ -7,6 +7,7 @@ no raw scan; where one does, no other token may reach a masked column of it. Wha
 import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from masking.names import ColumnName
 from rewriter.binding import Binding, Protected
@@ -90,8 +91,13 @@ def is_behind_masks(aside: SetAside, binding: Binding, revealed: frozenset[Colum
 def _may_be_scanned(text: str, word: str, ends: list[int]) -> bool:
     """Whether a table may be called `word` somewhere: not as a qualifier, nor as the alias of a masked table."""
     named = {end + len(alias) for end in ends for alias in (") as ", ") ") if text.startswith(alias, end)}
-    hits = re.finditer(rf'(?<!\w)["`\[]?{word}(?!\w)(?!["`\]]?\s*+\.(?!\d))', text)
-    return any(hit.start() not in named for hit in hits)
+    return any(hit.start() not in named for hit in _spoken(word).finditer(text))
+
+
+@lru_cache(4_096)
+def _spoken(word: str) -> re.Pattern[str]:
+    """Where a word stands, and not as a qualifier."""
+    return re.compile(rf'(?<!\w)["`\[]?{word}(?!\w)(?!["`\]]?\s*+\.(?!\d))')
 
 
 def _tokens(read: Parseable, binding: Binding) -> list[str] | None:

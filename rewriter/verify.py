@@ -23,6 +23,9 @@ from rewriter.verify_shields import out_of_reach
 from rewriter.verify_writes import harmless
 
 _TABLE_STATEMENT = re.compile(r"\btable\s+(?:only\s+)?\Z", re.IGNORECASE)
+_QUERIES = (exp.Select, exp.SetOperation)
+_ROWS = (*_QUERIES, exp.Values)
+_TABLES = (exp.Query, exp.Values)
 _FAR = 200
 """How many characters before a name the word TABLE is looked for."""
 
@@ -175,7 +178,7 @@ def _check_names(statement: Statement, table: exp.Expr, protected: Protected) ->
     if is_statement or (alias is not None and alias.args.get("columns")):
         raise _left_raw(protected)
     inner, above = table, table.parent
-    while above is not None and not isinstance(above, exp.Select | exp.SetOperation):
+    while above is not None and not isinstance(above, _QUERIES):
         # What a bracketed query is joined with stands under it in the tree, but not in its brackets.
         is_inside = isinstance(above, exp.Subquery) and inner.arg_key != "joins"
         if is_inside and above.alias:
@@ -249,9 +252,9 @@ def _sources(statement: Statement) -> set[str]:
     assert statement.tree is not None
     names: set[str] = set()
     for node in statement.nodes(exp.Table, exp.Subquery, exp.Lateral, exp.Unnest, exp.CTE):
-        if not isinstance(node, exp.Subquery) or isinstance(node.this, exp.Select | exp.SetOperation | exp.Values):
+        if not isinstance(node, exp.Subquery) or isinstance(node.this, _ROWS):
             names.add(node.alias_or_name.lower())
-    joined = {n.alias.lower() for n in statement.nodes(exp.Subquery) if not isinstance(n.this, exp.Query | exp.Values)}
+    joined = {n.alias.lower() for n in statement.nodes(exp.Subquery) if not isinstance(n.this, _TABLES)}
     return names - joined
 
 

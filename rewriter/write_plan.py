@@ -59,6 +59,8 @@ def write_plan(statement: Statement, binding: Binding, reads: Reads) -> WritePla
     Raises:
         StatementRefused: a write that cannot be masked, or that would store a mask over a value.
     """
+    if not reads.writes:
+        return NO_WRITES
     scopes = Scopes(statement, binding.resolver, found=reads.found, written=reads.writes)
     named = {id(node) for write in reads.writes for node in named_columns(write)}
     masked = {id(scan.node) for scan in reads.masked}
