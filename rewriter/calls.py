@@ -13,6 +13,7 @@ from rewriter.errors import Reason, StatementRefused
 from rewriter.row_defaults import check_row_defaults
 from rewriter.scans import position
 from rewriter.statement import Statement
+from rewriter.xml_paths import PATH_CALLS, is_plain_path
 
 _KEYWORDS = frozenset(
     """
@@ -108,12 +109,19 @@ def check_calls(statement: Statement, binding: Binding, *, also: frozenset[str] 
         if (is_plain and not schema and _is_grammar(name, binding)) or _is_harmless(name, schema, binding):
             continue
         is_users = name in binding.catalog.user_functions
-        if not is_users and (name in also or (is_plain and not schema and _is_aggregate(statement, name))):
+        if not is_users and (name in also or (is_plain and not schema and _is_judged(statement, name, index + 1))):
             continue
         if names is None:
             names = _declared_names(statement)
         if token.start not in names:
             raise _refused(f"{schema}.{token.text}" if schema and binding.dialect != "duckdb" else token.text)
+
+
+def _is_judged(statement: Statement, name: str, opening: int) -> bool:
+    """Whether one call of a function that is not always harmless is, by its arguments or its place."""
+    if statement.dialect == "mysql":
+        return name in PATH_CALLS and is_plain_path(statement, opening)
+    return _is_aggregate(statement, name)
 
 
 def _is_aggregate(statement: Statement, name: str) -> bool:

@@ -15,10 +15,12 @@ from masking.types import Dialect
 from rewriter.grammar_duckdb import SPELLED, ordered_pivots, spelled_otherwise
 from rewriter.grammar_mysql import (
     as_operators,
+    geometry_as_calls,
     match_in_brackets,
     outer_joins_in_brackets,
     plain_types,
     without_group_order,
+    without_typed_arguments,
 )
 from rewriter.grammar_sqlite import commas_as_joins, strings_as_names, without_empty_arguments
 from rewriter.grammar_writes import without_modifiers
@@ -286,6 +288,8 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
         without_group_order,
         as_operators,
         outer_joins_in_brackets,
+        without_typed_arguments,
+        geometry_as_calls,
         plain_types,
         _plain_calls,
     ),

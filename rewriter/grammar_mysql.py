@@ -43,6 +43,8 @@ def without_group_order(tokens: Sequence[Token]) -> list[Token]:
             is_grouping = True
         elif "examined" in (word, word_at(tokens, index + 1) if word == "rows" else ""):
             is_grouping = False
+        elif word_at(tokens, index - 1) == "examined" and word_at(tokens, index - 3) != "limit":
+            is_grouping = False
         elif word not in _SELECT_WORDS or not result or word_at(result, len(result) - 1) not in ("select", "distinct"):
             result.append(token)
     return result
@@ -75,6 +77,43 @@ def outer_joins_in_brackets(tokens: Sequence[Token]) -> list[Token]:
         elif word_at(tokens, index) != "oj" or not is_at(tokens, index - 1, TokenType.L_BRACE):
             result.append(token)
     return result
+
+
+_TYPED_CALLS = frozenset(("column_create", "column_add", "column_get", "weight_string"))
+
+
+def without_typed_arguments(tokens: Sequence[Token]) -> list[Token]:
+    """`COLUMN_CREATE(1, x AS CHAR(5), 2, y)`, `WEIGHT_STRING(a LEVEL 1)`: what follows an argument names no column."""
+    result: list[Token] = []
+    brackets: list[bool] = []
+    dropped_at: int | None = None
+    for index, token in enumerate(tokens):
+        depth = len(brackets)
+        if is_at(tokens, index, TokenType.R_PAREN) and brackets:
+            brackets.pop()
+        if dropped_at is not None and depth == dropped_at and token.token_type in (TokenType.COMMA, TokenType.R_PAREN):
+            dropped_at = None
+        is_typed = bool(brackets) and brackets[-1] and word_at(tokens, index) in ("as", "level")
+        if dropped_at is None and is_typed:
+            dropped_at = depth
+        if is_at(tokens, index, TokenType.L_PAREN):
+            brackets.append(word_at(tokens, index - 1) in _TYPED_CALLS)
+        if dropped_at is None:
+            result.append(token)
+    return result
+
+
+_GEOMETRIC = frozenset(("overlaps", "contains", "within", "crosses", "touches", "equals", "disjoint", "intersects"))
+
+
+def geometry_as_calls(tokens: Sequence[Token]) -> list[Token]:
+    """`Overlaps(a, b)`: an operator to the parser."""
+    return [
+        turned(token, TokenType.VAR, f"call_{token.text}")
+        if word_at(tokens, index) in _GEOMETRIC and is_at(tokens, index + 1, TokenType.L_PAREN)
+        else token
+        for index, token in enumerate(tokens)
+    ]
 
 
 def plain_types(tokens: Sequence[Token]) -> list[Token]:

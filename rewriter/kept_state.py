@@ -15,7 +15,7 @@ from rewriter.statement import Statement
 
 _KEEPING: Mapping[Dialect, frozenset[str]] = {
     "postgresql": frozenset(("nextval", "setseed", *(f for f in BUILTINS["postgresql"] if "_advisory_" in f))),
-    "mysql": frozenset(("last_insert_id", "nextval")),
+    "mysql": frozenset(("last_insert_id", "nextval", "get_lock", "release_lock", "release_all_locks")),
     "sqlite": frozenset(),
     "duckdb": frozenset(("nextval", "setseed")),
 }

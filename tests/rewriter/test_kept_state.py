@@ -35,6 +35,17 @@ def test_a_session_of_mysql_keeps_no_revealed_value(shop: Shop, keeping: str, re
     assert not shop.ledger.reveals
 
 
+@pytest.mark.parametrize("shop", ["pymysql"], indirect=True)
+def test_no_lock_of_mysql_tells_a_revealed_value(shop: Shop) -> None:
+    """Every session can ask whether a lock is held."""
+    shop.ledger.grant(ANA, SSN)
+    with shop.engine.connect() as one, shop.engine.connect() as other:
+        with acting_as(ANA):
+            one.execute(text("SELECT GET_LOCK(ssn, 0) FROM customers WHERE id = 1")).all()
+        assert other.execute(text(f"SELECT IS_FREE_LOCK('{RAW[2]}')")).scalar() == 1
+    assert not shop.ledger.reveals
+
+
 @pytest.mark.parametrize("shop", ["psycopg"], indirect=True)
 @pytest.mark.parametrize("call", ["pg_advisory_lock({})", "pg_catalog.PG_TRY_ADVISORY_LOCK({})"])
 def test_no_lock_tells_a_revealed_value(shop: Shop, call: str) -> None:

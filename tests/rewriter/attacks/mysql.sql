@@ -46,3 +46,15 @@ SELECT DEFAULT(r) FROM (SELECT receipt AS r FROM receipts) q;
 -- title: a view of a default that reads the row
 -- except: MySQL
 SELECT * FROM read_receipts;
+-- title: XML made of a cell
+SELECT extractvalue(concat('<a>', ssn, '</a>'), '/a') FROM customers;
+-- title: XML changed to a cell
+SELECT updatexml('<a>1</a>', '/a', concat('<a>', ssn, '</a>')) FROM customers;
+-- title: a lock named after a cell
+SELECT if(is_free_lock(concat('unmask ', ssn)), 'raw ', '') FROM customers WHERE ssn LIKE '123%';
+-- title: a dynamic column made of a cell
+-- except: MySQL
+SELECT column_json(column_create('k', ssn AS char)) FROM customers;
+-- title: a dynamic column made of a query
+-- except: MySQL
+SELECT column_json(column_create('k', (SELECT max(ssn) FROM customers) AS char));

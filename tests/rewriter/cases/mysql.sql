@@ -104,3 +104,19 @@ SELECT id FROM hidden_pins WHERE upper(pin) = '[REDACTED]' ORDER BY id;
 -- title: collation of a mask against another
 -- except: MariaDB
 SELECT c.id FROM customers c WHERE c.email COLLATE utf8mb4_0900_as_cs LIKE 'a%' ORDER BY c.id;
+-- title: XML by a plain path
+SELECT id, extractvalue(concat('<a>', ssn, '</a>'), '/a'), updatexml(concat('<a>', phone, '</a>'), '/a', '<b/>') FROM customers ORDER BY id;
+-- title: locks of the session's own
+SELECT id, is_free_lock(coalesce(concat('unmask ', email), 'none')) FROM customers ORDER BY id;
+-- title: dynamic columns with types
+-- except: MySQL
+SELECT id, column_get(column_create(1, email AS char CHARACTER SET utf8, 2, id AS int), 1 AS char(100)) FROM customers ORDER BY id;
+-- title: weights by level
+-- except: MySQL
+SELECT id, hex(weight_string(email AS char(3) LEVEL 1)) FROM customers ORDER BY id;
+-- title: limits on what is examined
+-- except: MySQL
+SELECT ssn FROM customers ORDER BY id LIMIT 1, 2 ROWS EXAMINED 1000;
+-- title: geometry whose names are operators
+-- except: MySQL
+SELECT id, Overlaps(Point(1, 1), Point(1, 2)), Contains(Point(1, 1), Point(1, 1)), ssn FROM customers ORDER BY id;

@@ -64,8 +64,8 @@ _POSTGRESQL_REFUSED = (
 """What PostgreSQL has beside the admitted functions and the machinery."""
 
 _MARIADB_REFUSED = (
-    "benchmark", "binlog_gtid_pos", "decode_histogram", "extractvalue", "get_lock", "is_free_lock", "is_used_lock",
-    "load_file", "master_*", "release_*lock*", "row_count", "schemas", "sleep", "updatexml", "wsrep_*",
+    "benchmark", "binlog_gtid_pos", "decode_histogram", "extractvalue", "load_file", "master_*", "row_count",
+    "schemas", "sleep", "updatexml", "wsrep_*",
 )  # fmt: skip
 
 _SQLITE_REFUSED = (
