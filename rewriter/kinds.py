@@ -97,7 +97,7 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
         rf"pragma (?:{_NAME}\.)?{_SQLITE_TUNING}\s*(?:=\s*-?\w+|\(\s*-?\w+\s*\))",
     ),
     "duckdb": _one_of(
-        r"show (?:all )?(?:tables|databases|schemas)",
+        rf"show (?:all )?(?:tables|databases|schemas)(?: from {_PATH})?",
         rf"(?:describe|desc|show) {_NO_FILE}(?:\.{_NO_FILE})*",
         rf"pragma (?:table_info|show)\s*\(\s*(?:{_NO_FILE}|'[\w ]*')\s*\)",
         rf"pragma {_DUCKDB_LISTS}",

@@ -35,6 +35,7 @@ from rewriter.views import (
     check_definition,
     definition,
     is_expanded,
+    namesakes,
     reaches_protected,
     sensitive_words,
     stored_row_functions,
@@ -112,7 +113,7 @@ def _plan(work: Work) -> StatementPlan:
     check_column_arguments(statement, _hidden_words(replacements, touched, binding, revealed=work.revealed))
     changed = [each for each in replacements if each.is_replaced]
     masked = [each.scan for each in changed]
-    settled = {*sensitive, *masked, *(s for s in found if s.start in in_place)}
+    settled = {*masked, *touched, *(s for s in sensitive if not _may_seem_another(s, names, work))}
     edits.update(read_edits(work, changed, found, names=names))
     edits.update(shadowing_edits(statement, words, binding.resolver))
     edits.update(_full_name(scan, binding) for scan in found if _is_namesake(scan, words, settled))
@@ -208,10 +209,21 @@ def _definition_masked(sql: str, binding: Binding, revealed: frozenset[ColumnNam
 
 
 def _is_namesake(scan: Scan, words: frozenset[str], settled: Container[Scan]) -> bool:
-    """Another relation of a sensitive one's name: a temporary table, or one that comes first in the search path."""
+    """Another relation of a sensitive one's name: a temporary table, or one that comes first in the search path.
+
+    Or a sensitive one of which nothing masked is read, while words of the statement are masked in its namesake.
+    """
     return scan.relation.name.lower() in words and scan not in settled and not scan.is_qualified
 
 
+def _may_seem_another(scan: Scan, names: Mentions, work: Work) -> bool:
+    """Whether the statement, by its words, could read a masked column of another relation of the same name."""
+    others = namesakes(work.binding).get(scan.relation.name.lower(), ())
+    return any(
+        needed(scan, other, names).names - work.revealed for other in others if other.relation.key != scan.relation.key
+    )
+
+
 def _full_name(scan: Scan, binding: Binding) -> Edit:
-    alias = "" if scan.has_alias or scan.is_operand else f" AS {scan.alias}"
-    return Edit(scan.start, scan.end, qualified(scan.relation, binding.catalog) + alias)
+    """Without an alias: under one it could not be called by its schema and name, and a table to write takes none."""
+    return Edit(scan.start, scan.end, qualified(scan.relation, binding.catalog))

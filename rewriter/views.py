@@ -6,7 +6,7 @@ view's definition is read with the same rules as a statement.
 
 from dataclasses import replace
 
-from rewriter.binding import Binding, quoted
+from rewriter.binding import Binding, Protected, quoted
 from rewriter.calls import check_calls
 from rewriter.conversions import check_conversions
 from rewriter.errors import Reason, StatementRefused
@@ -149,6 +149,18 @@ def sensitive_words(binding: Binding) -> frozenset[str]:
             if relation.key in binding.protected or _may_reach(relation, binding)
         ).union(name for _, name in binding.catalogs)
     assert isinstance(known, frozenset)
+    return known
+
+
+def namesakes(binding: Binding) -> dict[str, list[Protected]]:
+    """Name in lower case → relations with masks of their own that have it, where they are several."""
+    known = binding.memo.get("namesakes")
+    if known is None:
+        by_name: dict[str, list[Protected]] = {}
+        for (_, name), protected in binding.protected.items():
+            by_name.setdefault(name.lower(), []).append(protected)
+        known = binding.memo["namesakes"] = {name: some for name, some in by_name.items() if len(some) > 1}
+    assert isinstance(known, dict)
     return known
 
 

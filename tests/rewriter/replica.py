@@ -64,7 +64,10 @@ _OWN_POLICY: dict[Dialect, str] = {
   codes.code: redact
   things.handle: {mask: {partial: {prefix: 3, padding: "***", suffix: 0}}}
 """,
-    "duckdb": "",
+    "duckdb": """
+  parcels.code: redact
+  shop.parcels.note: redact
+""",
 }
 
 _TABLES = """
@@ -144,6 +147,11 @@ CREATE TABLE generated_mails (id int PRIMARY KEY, email text,
   domain text GENERATED ALWAYS AS (split_part(email, '@', 2)), city text);
 INSERT INTO generated_mails (id, email, city) VALUES
   (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
+CREATE TABLE parcels (id int, note text, code text);
+INSERT INTO parcels VALUES (1, 'n1', 'alpha'), (2, 'n2', 'beta');
+CREATE SCHEMA shop;
+CREATE TABLE shop.parcels (id int, note text);
+INSERT INTO shop.parcels VALUES (1, 'alpha'), (2, 'beta');
 """,
 }
 
@@ -210,7 +218,10 @@ UPDATE hidden_pins SET pin = 'omega';
 UPDATE codes SET code = char(122 - rowid) || 'omega';
 UPDATE things SET handle = handle || 'zz';
 """,
-    "duckdb": "",
+    "duckdb": """
+UPDATE parcels SET code = code || 'omega';
+UPDATE shop.parcels SET note = note || 'omega';
+""",
 }
 
 

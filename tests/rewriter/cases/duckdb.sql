@@ -68,3 +68,5 @@ SELECT city, histogram(email) FILTER (id > 1) FROM customers GROUP BY city HAVIN
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY score), percentile_disc(0.5) WITHIN GROUP (ORDER BY ssn) FROM customers2;
 -- title: backquotes
 SELECT `c`.`email`, `ssn` AS `a b` FROM `customers` c ORDER BY `c`.id;
+-- title: two tables of one name, masked in other columns
+SELECT parcels.note, main.parcels.id, s.id FROM parcels JOIN shop.parcels s ON s.id = parcels.id WHERE parcels.note > 'n' ORDER BY ALL;

@@ -35,3 +35,5 @@ UPDATE customers SET city = 'x' WHERE EXISTS (SELECT COLUMNS('.*e.*') FROM emplo
 DELETE FROM customers USING orders o NATURAL JOIN (SELECT id, number AS email FROM cards) k WHERE customers.id = o.id - 100 OR customers.ssn = k.email;
 -- title: an expression called like the target, in a value
 UPDATE customers SET name = (WITH customers AS (SELECT note AS email FROM orders WHERE id = 101) SELECT customers.email FROM customers) WHERE id = 1;
+-- title: two tables of one name, masked in other columns
+UPDATE parcels SET note = (SELECT s.note FROM shop.parcels s WHERE s.id = parcels.id) WHERE parcels.code LIKE '%red%';
