@@ -41,9 +41,9 @@ def without_group_order(tokens: Sequence[Token]) -> list[Token]:
             result.append(turned(token, TokenType.VAR, "call_default"))
         elif is_grouping and word in ("asc", "desc"):
             is_grouping = True
-        elif "examined" in (word, word_at(tokens, index + 1) if word == "rows" else ""):
-            is_grouping = False
-        elif word_at(tokens, index - 1) == "examined" and word_at(tokens, index - 3) != "limit":
+        elif "examined" in (word, word_at(tokens, index + 1) if word == "rows" else "") or (
+            word_at(tokens, index - 1) == "examined" and word_at(tokens, index - 3) != "limit"
+        ):
             is_grouping = False
         elif word not in _SELECT_WORDS or not result or word_at(result, len(result) - 1) not in ("select", "distinct"):
             result.append(token)
