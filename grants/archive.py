@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grants import chains
-from grants.audit import AuditRecord, Entry, Event, Filter, KeyedHash, Seals, parsed
+from grants.audit import STEPS, AuditRecord, Entry, Event, Filter, KeyedHash, Seals, parsed
 from grants.chains import Fault
 from grants.checkpoints import Checkpoints, Head, head_of
 from grants.errors import RecordError, UnknownPrincipal
@@ -37,12 +37,16 @@ def records_of(kept: Kept, environment: str, *, matching: Filter | None = None) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """The trail of one environment in one place, and the second place that knows how far it has come."""
+    """The trail of one environment in one place, and the second place that knows how far it has come.
+
+    `steps`: where people's steps are as well, if they may be in another place than what rests on them.
+    """
 
     kept: Kept
     environment: str
     seals: Seals
     checkpoints: Checkpoints | None = None
+    steps: Kept | None = None
 
     def verify(self, *, against: Iterable[Kept] = ()) -> tuple[Fault, ...]:
         """Everything that is wrong: altered, removed, reordered, invented or cut off records.
@@ -58,8 +62,13 @@ class Archive:
         # Read last, so that what is written meanwhile is not missed in it.
         entries = list(self.kept.entries(self.environment))
         faults = [*chains.verify(entries, self.seals, heads=heads)]
-        faults += chains.unfounded(entries, environment=self.environment)
+        faults += chains.unfounded(entries, environment=self.environment, steps=self._steps_elsewhere())
         return tuple(sorted(faults, key=lambda fault: fault.line))
+
+    def _steps_elsewhere(self) -> Iterator[AuditRecord]:
+        for record in records_of(self.steps, self.environment) if self.steps is not None else ():
+            if record.event in STEPS and not self.seals.problem(record):
+                yield record
 
     def knows_ends(self) -> bool:
         """Whether the second place knows how far anybody in the environment has come.

@@ -116,12 +116,13 @@ def last_records(entries: Iterable[str], seals: Seals) -> Iterator[AuditRecord]:
     yield from last.values()
 
 
-def unfounded(entries: Sequence[str], *, environment: str) -> Iterator[Fault]:
+def unfounded(entries: Sequence[str], *, environment: str, steps: Iterable[AuditRecord] = ()) -> Iterator[Fault]:
     """What does not belong into the trail of `environment`, and reveals that rest on steps which it does not hold.
 
-    A person's step is a chain of its own, so that its removal leaves no gap; what it led to tells.
+    A person's step is a chain of its own, so that its removal leaves no gap; what it led to tells. `steps`: those that
+    are in another place, and hold.
     """
-    steps: set[tuple[str | None, Event, str | None]] = set()
+    taken = {(one.request, one.event, one.principal) for one in steps}
     reveals: list[tuple[int, AuditRecord]] = []
     for line, record in enumerate(map(parsed, entries), start=1):
         if record is None:
@@ -130,7 +131,7 @@ def unfounded(entries: Sequence[str], *, environment: str) -> Iterator[Fault]:
             problem = f"was written in {record.environment}: somebody copied it"
             yield Fault(line=line, record=record.id, problem=problem)
         elif record.event in STEPS:
-            steps.add((record.request, record.event, record.principal))
+            taken.add((record.request, record.event, record.principal))
         elif record.event is Event.REVEALED:
             reveals.append((line, record))
     used: dict[str, set[str]] = {}
@@ -141,7 +142,7 @@ def unfounded(entries: Sequence[str], *, environment: str) -> Iterator[Fault]:
                 yield Fault(line=line, record=record.id, problem=f"is one more use of {use.id} than was granted")
             asked = (use.id, Event.REQUESTED, record.principal)
             approved = {(use.id, Event.APPROVED, name) for name in use.approvers}
-            if not steps.issuperset(approved) or (is_asked_for(use) and asked not in steps):
+            if not taken.issuperset(approved) or (is_asked_for(use) and asked not in taken):
                 problem = f"rests on {use.id}, whose request or approval was removed"
                 yield Fault(line=line, record=record.id, problem=problem)
 

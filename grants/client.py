@@ -170,6 +170,7 @@ class Grants:
             environment=environment,
             seals=seals_of(policy, self._seal),
             checkpoints=self._checkpoints,
+            steps=None if kept is None else self.stream(),
         )
 
     def verify(self, environment: str, *, policy: Policy) -> tuple[Fault, ...]:

@@ -2,9 +2,11 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_CHUNK = 65_536  # bytes
 
 
 @contextmanager
@@ -46,6 +48,32 @@ def appended(descriptor: int, lines: bytes) -> None:
     if os.write(descriptor, whole) != len(whole):
         raise OSError("the disk is full")
     os.fsync(descriptor)
+
+
+def mended(descriptor: int, *, is_whole: Callable[[bytes], bool]) -> bool:
+    """Whether the file ended in a torn line, which is gone now: somebody was killed in it, or the disk was full.
+
+    What lacks nothing but its end of line stays, as `is_whole` says.
+    """
+    begin = torn_at(descriptor)
+    size = os.fstat(descriptor).st_size
+    if begin == size or is_whole(os.pread(descriptor, size - begin, begin)):
+        return False
+    os.ftruncate(descriptor, begin)
+    return True
+
+
+def torn_at(descriptor: int) -> int:
+    """Where the last line begins that has no end; the file's size where all have."""
+    end = os.fstat(descriptor).st_size
+    size = end
+    while end > 0:
+        start = max(0, end - _CHUNK)
+        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return min(size, start + found + 1)
+        end = start
+    return 0
 
 
 def replaced(path: Path, content: bytes) -> None:

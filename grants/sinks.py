@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Protocol
 
 from grants.audit import parsed
-from grants.files import appended, locked, replaced, synchronised
+from grants.files import appended, locked, mended, replaced, synchronised
 from grants.sealing import Sealed
 from grants.store import Store
 
 _log = logging.getLogger("unmask.audit")
+_own_log = logging.getLogger(__name__)
 
 TIMEOUT = timedelta(milliseconds=500)
 """How long a reveal may wait for its record in Redis."""
@@ -168,6 +169,8 @@ class JsonLinesSink:
         """
         lines = "".join(record.text + "\n" for record in records).encode()
         with locked(self._path) as descriptor:
+            if mended(descriptor, is_whole=_is_record):
+                _own_log.warning("%s ended in a torn line, which nothing rested on: it was removed", self._path)
             if self._rotate_at is None or os.fstat(descriptor).st_size < self._rotate_at:
                 appended(descriptor, lines)
                 return
@@ -202,7 +205,9 @@ class JsonLinesSink:
         for path in (*self._earlier(), self._path):
             with path.open(encoding="utf-8", errors="replace") as file:
                 for line in file:
-                    if line.strip():
+                    # A record counts as kept once all of its line is: a torn one is none, and the next writer mends it.
+                    is_torn = not line.endswith("\n") and parsed(line) is None
+                    if line.strip() and not is_torn:
                         yield line.rstrip("\n")
 
     def entries(self, environment: str) -> Iterator[str]:
@@ -230,6 +235,10 @@ class JsonLinesSink:
                     replaced(path, b"".join(kept))
                 else:
                     path.unlink()
+
+
+def _is_record(line: bytes) -> bool:
+    return parsed(line.decode(errors="replace")) is not None
 
 
 def _is_of(line: bytes, environment: str, ids: frozenset[str]) -> bool:

@@ -3,6 +3,7 @@
 pytest_plugins = (
     "tests.fix_servers",
     "tests.fix_redis",
+    "tests.fix_proxy",
     "tests.fix_postgres",
     "tests.fix_mariadb",
     "tests.fix_files",

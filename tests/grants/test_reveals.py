@@ -1,6 +1,7 @@
 """Through a hooked engine: nothing is revealed without its record, nor is anything recorded that should not be."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from sqlalchemy import Connection, CursorResult, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from grants import Docket, Event, Filter, Grants, JsonLinesSink, audit, chains
+from grants import Docket, Event, Grants, JsonLinesSink, audit, chains
+from grants.archive import records_of
+from grants.places import kept_at
+from grants.sinks import Kept
 from rewriter import Reason, StatementRefused, acting_as, install
 from tests.grants.conftest import House, policy_text
 from tests.grants.test_live import eventually
@@ -22,14 +26,14 @@ from tests.grants.test_live import eventually
 CELL = "ada@cell.example"
 
 
-def shop(house: House, grants: Grants, *, url: str = "sqlite://") -> Engine:
+def shop(house: House, grants: Grants, *, url: str = "sqlite://", environment: str = "prod") -> Engine:
     """A database with one customer, hooked."""
     engine = create_engine(url, poolclass=StaticPool)
     with engine.begin() as connection:
         columns = "id INTEGER PRIMARY KEY, name TEXT, email TEXT, phone TEXT, ssn TEXT, salary INTEGER"
         connection.execute(text(f"CREATE TABLE customers ({columns})"))
         connection.execute(text("INSERT INTO customers VALUES (1, 'Ada', :cell, '5', '6', 7)"), {"cell": CELL})
-    install(engine, policy=house.policy, grants=grants, environment="prod")
+    install(engine, policy=house.policy, grants=grants, environment=environment)
     return engine
 
 
@@ -97,16 +101,17 @@ def test_what_no_sink_takes_is_masked(house: House, tmp_path: Path) -> None:
 
 KILLED = """
 import sys
-from grants import Grants
+from grants import Grants, JsonLinesSink, SqlSink
 from masking import Policy
 from sqlalchemy import create_engine, text
 from rewriter import acting_as, install
-url, policy = sys.argv[1:]
+url, policy, place = sys.argv[1:]
+sinks = [JsonLinesSink(place)] if place.endswith("jsonl") else [SqlSink(place)] if place else None
 engine = create_engine("sqlite://")
 with engine.begin() as connection:
     connection.execute(text("CREATE TABLE customers (id INTEGER, email TEXT, phone TEXT, ssn TEXT, salary INTEGER)"))
     connection.execute(text("INSERT INTO customers VALUES (1, 'ada@cell.example', '5', '6', 7)"))
-install(engine, policy=Policy.parse(policy), grants=Grants.connect(url, key=""), environment="prod")
+install(engine, policy=Policy.parse(policy), grants=Grants.connect(url, key="", sinks=sinks), environment="prod")
 while True:
     with acting_as("ana"), engine.connect() as connection:
         if connection.scalar(text("SELECT email FROM customers")) == "ada@cell.example":
@@ -115,20 +120,30 @@ while True:
 """
 
 
-def test_a_process_that_is_killed_has_recorded_what_it_revealed(house: House) -> None:
-    """At whatever instant: there are at least as many records as rows that left it."""
+@pytest.mark.parametrize("name", ["", "trail.jsonl", "trail.sqlite"])
+def test_a_process_that_is_killed_has_recorded_what_it_revealed(house: House, tmp_path: Path, *, name: str) -> None:
+    """At whatever instant, whatever the sink: there are at least as many records as rows that left it."""
     house.granted()
-    words = [sys.executable, "-c", KILLED, house.url, policy_text()]
+    place = f"sqlite:///{tmp_path / name}" if name.endswith("sqlite") else str(tmp_path / name) if name else ""
+    revealed = [line for _ in range(2) for line in lines_until_killed(house, place)]
+    kept: Kept = kept_at(place) if place else house.grants.stream()
+    found = [record for record in records_of(kept, "prod") if record.event is Event.REVEALED]
+    assert 2 <= revealed.count(b"revealed\n") <= len(found)
+    archive = house.connect(key="").archive("prod", policy=house.policy, kept=kept)
+    assert archive.verify() == ()
+    kept.close()
+
+
+def lines_until_killed(house: House, place: str) -> list[bytes]:
+    """What a process that reveals says until it is killed, at any instant."""
+    words = [sys.executable, "-c", KILLED, house.url, policy_text(), place]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])  # noqa: S603 -- our own words
     assert process.stdout is not None
     with process, closing(process.stdout) as output:
         first = output.readline()
-        time.sleep(0.2)
+        time.sleep(random.uniform(0, 0.1))
         os.kill(process.pid, signal.SIGKILL)
-        revealed = [first, *output]
-    records = list(house.grants.audit("prod", matching=Filter(events=frozenset({Event.REVEALED}))))
-    assert 1 <= revealed.count(b"revealed\n") <= len(records)
-    assert house.grants.verify("prod", policy=house.policy) == ()
+        return [first, *output]
 
 
 def opened(connection: Connection, rows: str) -> CursorResult[tuple[str]]:
