@@ -19,14 +19,42 @@ from benchmarks.rounds import timed
 from benchmarks.schema import ANA, policy_with
 from benchmarks.texts import POINT
 from benchmarks.warm import running
-from grants import Ask, Grants, JsonLinesSink, SigningKey, generate_key
+from grants import Ask, Grants, JsonLinesSink, Sealed, SigningKey, generate_key
 from grants.live import LiveView
+from grants.store import Keys
 from masking import Policy, Principal, Reveal
 from rewriter import acting_as, install
 from rewriter.protocols import Recorder
 
 _ENVIRONMENT = "bench"
 _ASK = Ask(scopes=("customers.email",), reason="benchmark", duration=timedelta(hours=1))
+
+
+_MANY = 500
+
+_COPIES = """
+local case, grant, holder, requests, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local text, ends = redis.call('GET', case .. id), redis.call('ZSCORE', requests, id)
+for number = ARGV[6] + 1, ARGV[7] do
+  local copy = 'copy-' .. number
+  redis.call('SET', case .. copy, text)
+  redis.call('SET', grant .. copy, text)
+  redis.call('ZADD', requests, ends, copy)
+  redis.call('ZADD', holder .. copy, ends, copy)
+end
+"""
+
+
+class _Nowhere:
+    """A sink that says it has taken a record."""
+
+    is_durable = True
+
+    def write(self, record: Sealed) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class _Copying:
@@ -78,6 +106,49 @@ class Trails:
             timings = timed({"bare": plain, "by hand": by_hand, "hooked": revealing}, rounds=rounds)
         ratios = {"of bare and the same record": ("hooked", "by hand"), "of bare": ("hooked", "bare")}
         yield Figure.of(("live grant", database.name, "primary-key SELECT"), timings, ratios)
+
+    def grown(self, database: Database, *, rounds: int) -> Iterator[Figure]:
+        """A primary-key SELECT under a live grant, beside ever more grants of others, and with ever more of one's own.
+
+        Its record goes nowhere, so that the hook's own work shows.
+        """
+        made = 0
+        for count in (1, 1_000, 100_000):
+            self._fill(made, count)
+            made = count
+            yield self._measured(database, f"{count:,} live grants of others", rounds=rounds)
+        for _ in range(_MANY):
+            self._desk.request(_ASK)
+        yield self._measured(database, f"{_MANY} live grants of one's own", rounds=rounds)
+
+    def _fill(self, made: int, count: int) -> None:
+        """Grants of other people: copies of one, which nobody has to verify before they ask for something."""
+        keys, docket = Keys(_ENVIRONMENT), self._desk.request(_ASK)
+        arguments = (keys.case(""), keys.grant(""), keys.holder(""), keys.requests, docket.id, made, count)
+        with redis.Redis.from_url(self._url) as client:
+            client.eval(_COPIES, 0, *arguments)
+        self._desk.revoke(docket.id)
+
+    def _measured(self, database: Database, case: str, *, rounds: int) -> Figure:
+        with ExitStack() as stack:
+            grants = Grants.connect(self._url, key="benchmark", sinks=[_Nowhere()])
+            stack.callback(grants.close)
+            bare, hooked = create_engine(database.url), create_engine(database.url)
+            stack.callback(bare.dispose)
+            stack.callback(hooked.dispose)
+            install(hooked, policy=self.policy, grants=grants, environment=_ENVIRONMENT)
+            stack.enter_context(acting_as(ANA))
+            plain = running(stack.enter_context(bare.connect()), POINT, 7)
+            revealing = running(stack.enter_context(hooked.connect()), POINT, 7)
+            start, expected = perf_counter(), plain()
+            while revealing() != expected:  # its grants are still being verified
+                sleep(0.01)
+            first = perf_counter() - start
+            timings = timed({"bare": plain, "hooked": revealing}, rounds=rounds)
+        added = {"over bare": ("hooked", "bare")}
+        figure = Figure.of(("growth, live grants", database.name, case), timings, {"of bare": ("hooked", "bare")}, added=added)
+        results = {**figure.results, "first reveal of the process": f"{first * 1e3:.0f} ms"}
+        return Figure(place=figure.place, results=results, timings=figure.timings)
 
     def looked_up(self, *, rounds: int) -> Iterator[Figure]:
         """`access()` of a principal that is known, and of ones never seen, against one GET."""

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _CHUNK = 65_536  # bytes
+_flush = getattr(os, "fdatasync", os.fsync)
+"""What is written is on disk, with the file's length; macOS has only the one that waits for its times as well."""
 
 
 @contextmanager
@@ -47,7 +49,7 @@ def appended(descriptor: int, lines: bytes) -> None:
     whole = b"\n" + lines if is_torn else lines
     if os.write(descriptor, whole) != len(whole):
         raise OSError("the disk is full")
-    os.fsync(descriptor)
+    _flush(descriptor)
 
 
 def mended(descriptor: int, *, is_whole: Callable[[bytes], bool]) -> bool:

@@ -14,6 +14,7 @@ from masking import Fingerprint, Permit, Principal, Reveal
 
 _log = logging.getLogger(__name__)
 _MOST_REMEMBERED = 1024  # reveals
+_LONGEST_REMEMBERED = 8192  # characters of a statement
 
 
 class Recorder:
@@ -43,7 +44,8 @@ class Recorder:
         form = Form.of(_entry(reveal, at))
         if len(self._forms) >= _MOST_REMEMBERED:
             self._forms.clear()
-        self._forms[id(reveal)] = (reveal, form)
+        if len(reveal.statement) <= _LONGEST_REMEMBERED:
+            self._forms[id(reveal)] = (reveal, form)
         return form
 
     def rows(self, record: str, count: int) -> None:

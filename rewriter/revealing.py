@@ -25,6 +25,7 @@ from rewriter.rewritten import Rewritten
 _Result = TypeVar("_Result")
 
 _MOST_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 8192  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Repeats(dict[tuple[Who, int], Judged]):
 
     def keep(self, who: Who, judged: Judged) -> None:
         """`judged` holds for every run of its statement by `who` under its access."""
+        if len(judged.rewritten.sql) > _LONGEST_REMEMBERED:
+            return
         if len(self) >= _MOST_REMEMBERED:
             self.clear()
         self[who, id(judged.rewritten)] = judged

@@ -14,6 +14,7 @@ from rewriter.reporter import Reporter
 from rewriter.statement import read_statement
 
 _MOST_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 8192  # characters
 
 _KEEPS_SCHEMA = frozenset({StatementKind.SELECT, StatementKind.WRITE, StatementKind.TRANSACTION})
 
@@ -39,9 +40,11 @@ class Trust:
         key = (os.getpid(), who, text, is_formatted)  # the record names the process
         seen = self._seen.get(key)
         if seen is None:
+            seen = self._read(text, who, is_formatted=is_formatted)
             if len(self._seen) >= _MOST_REMEMBERED:
                 self._seen.clear()
-            seen = self._seen[key] = self._read(text, who, is_formatted=is_formatted)
+            if len(text) <= _LONGEST_REMEMBERED:
+                self._seen[key] = seen
         return Safe.of(text, seen.aftermath) if self._reporter.is_trusted(seen.reveal) else None
 
     def _read(self, text: str, who: Who, *, is_formatted: bool) -> _Seen:

@@ -1,6 +1,7 @@
 """Grants on an AsyncEngine: whatever Redis does, the event loop goes on."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -10,11 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from grants import Event, Filter
+from grants import Event, Filter, audit, chains
+from grants.sealing import Sealed
 from masking import Policy
 from rewriter import acting_as, install
 from tests.fix_redis import RedisServer
 from tests.grants.conftest import House
+from tests.grants.test_audit import Kept
 
 CELL = "ada@cell.example"
 READ = text("SELECT email FROM customers")
@@ -37,14 +40,14 @@ def house(server: RedisServer, policy: Policy) -> House:
 
 
 @asynccontextmanager
-async def hooked(house: House) -> AsyncIterator[AsyncEngine]:
+async def hooked(house: House, **options: object) -> AsyncIterator[AsyncEngine]:
     """A database with one customer, hooked."""
     engine = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
     async with engine.begin() as connection:
         columns = "id INTEGER PRIMARY KEY, name TEXT, email TEXT, phone TEXT, ssn TEXT, salary INTEGER"
         await connection.execute(text(f"CREATE TABLE customers ({columns})"))
         await connection.execute(text("INSERT INTO customers VALUES (1, 'Ada', :cell, '5', '6', 7)"), {"cell": CELL})
-    install(engine, policy=house.policy, grants=house.connect(), environment="prod")
+    install(engine, policy=house.policy, grants=house.connect(**options), environment="prod")
     yield engine
     await engine.dispose()
 
@@ -126,3 +129,50 @@ def test_reveals_are_recorded_before_they_are_shown(house: House) -> None:
         grants.close()
     assert house.grants.verify("prod", policy=house.policy) == ()
     house.grants.close()
+
+
+class Gated(Kept):
+    """A sink that takes nothing until it is let."""
+
+    def __init__(self) -> None:
+        """Open."""
+        super().__init__()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.is_asked = threading.Event()
+
+    def write(self, record: Sealed) -> None:
+        """Keep it, once the gate is open."""
+        self.is_asked.set()
+        assert self.gate.wait(20)
+        super().write(record)
+
+
+def test_a_hundred_tasks_that_wait_for_their_records_leave_the_loop_free(house: House) -> None:
+    """More than there are threads to wait in: the loop goes on, also for what reveals nothing; then they all do."""
+    house.granted()
+    sink = Gated()
+
+    async def told() -> list[object]:
+        async with hooked(house, sinks=[sink]) as engine:
+            await shown_within(engine, CELL)
+            sink.gate.clear()
+            sink.is_asked.clear()
+            tasks = [asyncio.create_task(asked(engine)) for _ in range(100)]
+            try:
+                assert await asyncio.to_thread(sink.is_asked.wait, 10)
+                for _ in range(100):
+                    await asyncio.sleep(0)
+                async with asyncio.timeout(10), engine.connect() as connection:
+                    assert await connection.scalar(READ) == "[redacted]"
+                assert not any(task.done() for task in tasks)
+            finally:
+                sink.gate.set()
+            return await asyncio.wait_for(asyncio.gather(*tasks), 20)
+
+    assert asyncio.run(told()) == [CELL] * 100
+    reveals = [record for record in sink.records if record.event is Event.REVEALED]
+    assert len(reveals) >= 100
+    assert list(chains.verify(sink.texts, audit.Seals(seal=audit.KeyedHash(b"")))) == []
+    for grants in house.opened:
+        grants.close()
