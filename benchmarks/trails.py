@@ -113,10 +113,10 @@ class Trails:
         Its record goes nowhere, so that the hook's own work shows.
         """
         made = 0
-        for count in (1, 1_000, 100_000):
-            self._fill(made, count)
-            made = count
-            yield self._measured(database, f"{count:,} live grants of others", rounds=rounds)
+        for wanted in (1, 1_000, 100_000):
+            self._fill(made, wanted)
+            made = wanted
+            yield self._measured(database, f"{wanted:,} live grants of others", rounds=rounds)
         for _ in range(_MANY):
             self._desk.request(_ASK)
         yield self._measured(database, f"{_MANY} live grants of one's own", rounds=rounds)
@@ -146,7 +146,9 @@ class Trails:
             first = perf_counter() - start
             timings = timed({"bare": plain, "hooked": revealing}, rounds=rounds)
         added = {"over bare": ("hooked", "bare")}
-        figure = Figure.of(("growth, live grants", database.name, case), timings, {"of bare": ("hooked", "bare")}, added=added)
+        figure = Figure.of(
+            ("growth, live grants", database.name, case), timings, {"of bare": ("hooked", "bare")}, added=added
+        )
         results = {**figure.results, "first reveal of the process": f"{first * 1e3:.0f} ms"}
         return Figure(place=figure.place, results=results, timings=figure.timings)
 
