@@ -180,17 +180,17 @@ def test_a_grant_for_some_rows(shell: Shell, request: pytest.FixtureRequest, dat
     url = shell.variables["UNMASK_DATABASE_URL"] = filled(request.getfixturevalue(database))
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("INSERT INTO customers VALUES (7077, 'Bo', 'bo@cell.example', '444-55-6666', '2')"))
+        connection.execute(text("INSERT INTO customers VALUES (7070707, 'Bo', 'bo@cell.example', '444-55-6666', '2')"))
     engine.dispose()
     words = ("request", "customers.email", "--for", "5m", "--reason", "OPS-7")
     assert "no such unmasked column" in shell.fails(1, *words, "--where", "born = 1")
     assert "no such unmasked column" not in shell.fails(1, *words, "--where", "id = 'x'")
-    asked = shell.json(*words, "--where", "id = 7077")
-    assert "where id = 7077" in shell.ok("approve", asked["id"], by="bo")
+    asked = shell.json(*words, "--where", "id = 7070707")
+    assert "where id = 7070707" in shell.ok("approve", asked["id"], by="bo")
     statement = text("SELECT id, email, ssn FROM customers ORDER BY id")
     with application(shell) as connected, connected("ana@shop.example") as connection:
         rows = connection.execute(statement).all()
-        assert rows == [(1, "a***@***.example", "***-**-3333"), (7077, "bo@cell.example", "***-**-6666")]
+        assert rows == [(1, "a***@***.example", "***-**-3333"), (7070707, "bo@cell.example", "***-**-6666")]
         masked = connection.execute(text("SELECT 1 FROM customers WHERE email LIKE 'ada%'")).all()
         assert masked == []
     told = shell.json("explain", "SELECT email FROM customers", "--as", "ana@shop.example")["columns"][0]
@@ -199,7 +199,7 @@ def test_a_grant_for_some_rows(shell: Shell, request: pytest.FixtureRequest, dat
     assert {2, 0} == {one["rows"] for one in records if one["event"] == "revealed"}
     assert {use["where"] for one in records for use in one.get("grants", ())} == {'"id" = ?'}
     assert 'where "id" = ?' in shell.ok("audit")
-    assert "7077" not in shell.ok("audit", "--format", "jsonl").replace(asked["id"], "")
+    assert "7070707" not in shell.ok("audit", "--format", "jsonl").replace(asked["id"], "")
 
 
 @pytest.mark.parametrize(
@@ -233,24 +233,24 @@ def test_request_for_one_statement_with_its_values(
     """The approver sees it whole, its table, masks and number of rows; it alone is revealed; no record has a value."""
     shell.variables["UNMASK_DATABASE_URL"] = filled(request.getfixturevalue(database))
     file = tmp_path / "query.sql"
-    file.write_text("select email -- for OPS-7\nfrom customers where name <> 'B7077' and id = 1;", encoding="utf-8")
+    file.write_text("select email -- for OPS-7\nfrom customers where name <> 'B7070707' and id = 1;", encoding="utf-8")
     asked = shell.json("request", "--query", str(file), "--for", "30m", "--reason", "OPS-7")
     told = shell.json("requests", asked["id"])
-    assert told["statement"]["text"] == "select email from customers where name <> 'B7077' and id = 1"
+    assert told["statement"]["text"] == "select email from customers where name <> 'B7070707' and id = 1"
     assert told["preview"]["masks"] == {"customers.email": "email"}
     assert told["preview"]["rows"] == "1"
     assert [table.rpartition(".")[2] for table in told["preview"]["tables"]] == ["customers"]
     shown = shell.ok("approve", asked["id"], by="bo")
     assert "(with these values)" in shown
     assert "customers.email: email" in shown
-    statement = "SELECT email FROM customers WHERE name <> 'B7077' AND id = 1"
+    statement = "SELECT email FROM customers WHERE name <> 'B7070707' AND id = 1"
     with application(shell) as connected, connected("ana@shop.example") as connection:
         bound = text("SELECT email FROM customers WHERE name <> :name AND id = :id")
         assert connection.scalar(text(statement)) == "ada@lovelace.example"
-        assert connection.scalar(bound, {"id": 1, "name": "B7077"}) == "ada@lovelace.example"
-        assert connection.scalar(bound, {"id": 1, "name": "B7078"}) == "a***@***.example"
+        assert connection.scalar(bound, {"id": 1, "name": "B7070707"}) == "ada@lovelace.example"
+        assert connection.scalar(bound, {"id": 1, "name": "B7070708"}) == "a***@***.example"
         assert connection.scalar(text(statement.replace("<>", "<"))) in (None, "a***@***.example")
-    assert shell.ok("audit", "--format", "jsonl").count("7077") == 0
+    assert shell.ok("audit", "--format", "jsonl").count("7070707") == 0
 
 
 def test_a_write_is_not_run_to_preview_it(shell: Shell, sqlite_shop: str, tmp_path: Path) -> None:
