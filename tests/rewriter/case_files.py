@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from masking.types import Dialect
 
@@ -13,40 +16,65 @@ _CASES = Path(__file__).parent / "cases"
 _ATTACKS = Path(__file__).parent / "attacks"
 
 
-_CASE = re.compile(r"-- title: (?P<title>[^\n]+)\n(?:-- except: (?P<other>\w+)\n)?(?P<sql>.*?);\n", re.DOTALL)
-_ATTACK = re.compile(
-    r"-- title: (?P<title>[^\n]+)\n(?:-- except: (?P<other>\w+)\n)?(?P<sql>[^\n]*);\n(?P<look>[^\n]*);\n"
-)
+_HEAD = r"-- title: (?P<title>[^\n]+)\n(?:-- except: (?P<other>\w+)\n)?(?:-- needs: (?P<needs>\d+(?:-\d+)?)\n)?"
+_CASE = re.compile(_HEAD + r"(?P<sql>.*?);\n", re.DOTALL)
+_ATTACK = re.compile(_HEAD + r"(?P<sql>[^\n]*);\n(?P<look>[^\n]*);\n")
 
 
-def cases(name: str, *, server: str) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class Case:
+    """A statement of a file. `look`: the query that looks for what it left. `lack`: why a server cannot run it."""
+
+    title: str
+    sql: str
+    look: str
+    lack: str
+
+    def demand(self) -> None:
+        """Skip the test, with the reason, where the server cannot run the case."""
+        if self.lack:
+            pytest.skip(self.lack)
+
+
+def cases(name: str, *, server: str) -> Iterator[Case]:
     """`-- title: t` and the statement below it, up to `;` at a line's end.
 
-    Those with `-- except: MySQL`, or MariaDB, are not for a `server` of that name.
+    `-- except: MySQL`, or MariaDB: not for a `server` of that name. `-- needs: 15`: from that version of PostgreSQL on;
+    `-- needs: 13-14`: for those alone. `server` is a name, and for PostgreSQL its major version: `PostgreSQL 15`.
     """
-    return [(found["title"], found["sql"]) for found in _found(_CASE, _CASES / f"{name}.sql", server)]
+    yield from _found(_CASE, _CASES / f"{name}.sql", server)
 
 
-def statements(dialect: Dialect, *, server: str) -> Iterator[tuple[str, str]]:
-    """Title and text of those that `dialect` reads."""
+def statements(dialect: Dialect, *, server: str) -> Iterator[Case]:
+    """The reads that `dialect` knows."""
     yield from cases("common", server=server)
     yield from cases(dialect, server=server)
 
 
-def attacks(dialect: Dialect, *, server: str) -> Iterator[tuple[str, str]]:
-    """Title and text of the reads in `attacks/`."""
+def attacks(dialect: Dialect, *, server: str) -> Iterator[Case]:
+    """The reads in `attacks/`."""
     for name in ("common", dialect):
-        yield from ((found["title"], found["sql"]) for found in _found(_CASE, _ATTACKS / f"{name}.sql", server))
+        yield from _found(_CASE, _ATTACKS / f"{name}.sql", server)
 
 
-def writing_attacks(dialect: Dialect, *, server: str) -> Iterator[tuple[str, str, str]]:
-    """Title, the write, and the query that looks for what it left, one line each."""
+def writing_attacks(dialect: Dialect, *, server: str) -> Iterator[Case]:
+    """The writes in `attacks/`, each with the query that looks for what it left, one line each."""
     for name in ("writes_common", f"writes_{dialect}"):
-        for found in _found(_ATTACK, _ATTACKS / f"{name}.sql", server):
-            yield found["title"], found["sql"], found["look"]
+        yield from _found(_ATTACK, _ATTACKS / f"{name}.sql", server)
 
 
-def _found(pattern: re.Pattern[str], path: Path, server: str) -> Iterator[re.Match[str]]:
+def _found(pattern: re.Pattern[str], path: Path, server: str) -> Iterator[Case]:
     for found in pattern.finditer(path.read_text(encoding="utf-8")):
-        if found["other"] != server:
-            yield found
+        parts = found.groupdict()
+        lack = _lack(parts["other"], parts["needs"], server)
+        yield Case(parts["title"], parts["sql"], parts.get("look", ""), lack)
+
+
+def _lack(other: str | None, needs: str | None, server: str) -> str:
+    """Why a case is not for a server; empty where it is."""
+    name, _, version = server.partition(" ")
+    if other is not None and other == name:
+        return f"not for {name}"
+    least, _, most = (needs or "").partition("-")
+    is_fit = not version or int(least or 0) <= int(version) <= int(most or version)
+    return "" if is_fit else f"for PostgreSQL {f'{least} to {most}' if most else f'{least} and later'}, not {version}"

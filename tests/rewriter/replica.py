@@ -238,7 +238,9 @@ class Replica:
 
     @property
     def server(self) -> str:
-        """`MariaDB` or `MySQL`, which are one dialect; empty for the others."""
+        """`MariaDB` or `MySQL`, which are one dialect; `PostgreSQL 15`, by its major version; empty for the others."""
+        if self.dialect == "postgresql":
+            return f"PostgreSQL {self.raw.info.server_version // 10_000}"
         if self.dialect != "mysql":
             return ""
         return "MariaDB" if "mariadb" in self.raw.get_server_info().lower() else "MySQL"

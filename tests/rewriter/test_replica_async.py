@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from masking.types import Dialect
 from rewriter import install
-from tests.rewriter.case_files import statements
+from tests.rewriter.case_files import Case, statements
 from tests.rewriter.greenlets import Loop
 from tests.rewriter.replica import Replica, replica
 
@@ -47,12 +47,13 @@ def _shown(connection: Connection, sql: str) -> tuple[list[str], list[tuple[obje
         return list(result.keys()), [tuple(row) for row in result]
 
 
-def _compare(engines: tuple[Engine, Engine], cases: list[tuple[str, str]], subtests: pytest.Subtests) -> None:
+def _compare(engines: tuple[Engine, Engine], cases: list[Case], subtests: pytest.Subtests) -> None:
     with ExitStack() as stack:
         hooked, copy = (stack.enter_context(engine.connect()) for engine in engines)
-        for title, sql in cases:
-            with subtests.test(title):
-                assert _shown(hooked, sql) == _shown(copy, sql)
+        for case in cases:
+            with subtests.test(case.title):
+                case.demand()
+                assert _shown(hooked, case.sql) == _shown(copy, case.sql)
     for engine in engines:
         engine.dispose()
 

@@ -77,12 +77,15 @@ SELECT name FROM customers WHERE id = 1;
 INSERT INTO customers (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET name = (SELECT customers.ssn FROM orders LIMIT 1);
 SELECT name FROM customers WHERE id = 1;
 -- title: the condition of MERGE
+-- needs: 15
 MERGE INTO customers c USING (VALUES ('123-45-6001')) v(s) ON c.ssn = v.s WHEN MATCHED THEN UPDATE SET name = 'raw ';
 SELECT name FROM customers WHERE id = 1;
 -- title: a branch of MERGE
+-- needs: 15
 MERGE INTO customers c USING (VALUES (1)) v(i) ON c.id = v.i WHEN MATCHED AND c.ssn LIKE '123%' THEN UPDATE SET name = c.ssn;
 SELECT name FROM customers WHERE id = 1;
 -- title: the source of MERGE
+-- needs: 15
 MERGE INTO orders o USING customers c ON o.id = c.id + 100 WHEN MATCHED THEN UPDATE SET note = c.ssn WHEN NOT MATCHED THEN INSERT (id, note) VALUES (c.id, c.ssn);
 SELECT note FROM orders;
 -- title: a generated column
@@ -146,5 +149,6 @@ SELECT max(name) FROM customers WHERE name = 'raw ';
 UPDATE customers SET name = ssn FROM orders NATURAL JOIN (SELECT 101 AS id) x WHERE customers.id = 1;
 SELECT name FROM customers WHERE id = 1;
 -- title: a row in MERGE
+-- needs: 15
 MERGE INTO customers c USING (VALUES (1)) AS v(id) ON c.id = v.id AND (c.*).ssn LIKE '123%' WHEN MATCHED AND c.* IS NOT NULL THEN UPDATE SET name = 'raw ';
 SELECT max(name) FROM customers WHERE name = 'raw ';

@@ -117,6 +117,7 @@ SELECT ARRAY['text', 'int']::regtype[]::text, email FROM customers ORDER BY id;
 -- title: seconds of an interval, and names of types as functions
 SELECT '1.234567'::interval second(2), regtype('int')::text, ssn FROM customers ORDER BY id;
 -- title: scale below zero
+-- needs: 15
 SELECT 1234::numeric(3, -2), phone FROM customers ORDER BY id;
 -- title: star beside the system columns of every row
 SELECT tableoid::regclass::text, ctid IS NULL, * FROM customers ORDER BY id;
@@ -134,3 +135,18 @@ SELECT r.n, c.email FROM ROWS FROM (generate_series(1, 3)) AS r(n) JOIN customer
 SELECT * FROM found_customers ORDER BY id;
 -- title: group by the primary key, with a jsonb column
 SELECT id, payload, count(*) FROM things GROUP BY id ORDER BY id;
+-- title: columns of JSON_TABLE
+-- needs: 17
+SELECT c.id, j.ssn, c.ssn FROM customers c, JSON_TABLE(json_build_array(c.email)::jsonb, '$[*]' COLUMNS (ssn text PATH '$')) AS j WHERE c.id < 4 ORDER BY 1;
+-- title: any value, and JSON's constructors
+-- needs: 16
+SELECT any_value(email) AS e, JSON_ARRAYAGG(ssn ORDER BY id) AS a, JSON_OBJECT('k': max(phone)) AS o FROM customers WHERE id < 4;
+-- title: values out of JSON
+-- needs: 17
+SELECT JSON_VALUE(to_jsonb(c), '$.ssn' RETURNING text DEFAULT 'x' ON EMPTY), JSON_QUERY(to_jsonb(c), '$.email' WITH WRAPPER), JSON_EXISTS(to_jsonb(c), '$.phone'), n.* FROM customers c CROSS JOIN LATERAL JSON_TABLE(to_jsonb(c), '$' COLUMNS (n FOR ORDINALITY, ssn text, NESTED PATH '$.email' COLUMNS (e text PATH '$'))) n ORDER BY c.id;
+-- title: an alias over the columns of USING, and a search order
+-- needs: 14
+WITH RECURSIVE t(id, email) AS (SELECT id, email FROM employees WHERE manager_id IS NULL UNION ALL SELECT e.id, e.email FROM employees e JOIN t ON e.manager_id = t.id) SEARCH DEPTH FIRST BY id SET o CYCLE id SET is_cycle USING p SELECT t.id, t.email, u.email AS e FROM t LEFT JOIN (customers c JOIN customers2 d USING (id, email) AS u) ON u.id = t.id ORDER BY o;
+-- title: a query without an alias
+-- needs: 16
+SELECT email FROM (SELECT email FROM customers) ORDER BY 1;

@@ -41,10 +41,13 @@ INSERT INTO customers (id, name, email) VALUES (1, 'New', 'n@x.example') ON CONF
 -- title: upsert from a query
 INSERT INTO customers (id, name, city) SELECT id, email, 'x' FROM customers2 WHERE ssn LIKE '***%' ON CONFLICT (id) DO UPDATE SET name = excluded.name, city = customers.email RETURNING id, name, city, ssn;
 -- title: merge
+-- needs: 15
 MERGE INTO customers c USING orders o ON c.id = o.customer_id AND o.id < 106 WHEN MATCHED AND c.email LIKE 'a%' THEN UPDATE SET name = c.email, city = o.note WHEN MATCHED AND c.ssn > '***-**-6004' THEN DELETE;
 -- title: merge from a sensitive table
+-- needs: 15
 MERGE INTO orders o USING (SELECT id, email FROM customers WHERE phone IS NOT NULL) c ON c.id + 100 = o.id WHEN MATCHED THEN UPDATE SET note = c.email WHEN NOT MATCHED THEN INSERT (id, note) VALUES (c.id + 900, c.email);
 -- title: merge into a sensitive table
+-- needs: 15
 MERGE INTO customers2 USING employees2 e ON customers2.id = e.id WHEN MATCHED THEN UPDATE SET score = e.score, email = e.email WHEN NOT MATCHED THEN INSERT (id, email, score) VALUES (e.id, e.email, 0);
 -- title: data-modifying expressions
 WITH gone AS (DELETE FROM customers2 WHERE email LIKE 'a%' RETURNING *), noted AS (INSERT INTO orders (id, note) SELECT id + 800, email FROM gone RETURNING id, note) SELECT g.id, g.email, g.ssn, n.note FROM gone g JOIN noted n ON n.id = g.id + 800;
@@ -73,6 +76,7 @@ UPDATE customers AS c SET email = v.email FROM unnest(ARRAY[1, 2], ARRAY['u1@x.e
 -- title: overriding the identity
 INSERT INTO customers (id, email) OVERRIDING SYSTEM VALUE VALUES (70, 'x@x.example');
 -- title: merge of values
+-- needs: 15
 MERGE INTO customers AS c USING (VALUES (1, 'm1@x.example'), (80, 'm2@x.example')) AS s(id, email) ON c.id = s.id WHEN MATCHED THEN UPDATE SET email = s.email WHEN NOT MATCHED THEN INSERT (id, email) VALUES (s.id, s.email);
 -- title: locked rows
 WITH q AS (SELECT id, email FROM customers WHERE email LIKE 'a%' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) UPDATE customers SET city = q.email FROM q WHERE customers.id = q.id RETURNING customers.*;
@@ -93,8 +97,15 @@ DELETE FROM customers c USING orders o NATURAL JOIN (SELECT id, number AS email 
 -- title: a star in an upsert
 INSERT INTO customers (id, name) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = excluded.name || (customers.*).ssn WHERE customers.* IS NOT NULL RETURNING name;
 -- title: a star in MERGE
+-- needs: 15
 MERGE INTO customers c USING (VALUES (1, 'm'), (2, 'n')) AS v(id, note) ON c.id = v.id AND (c.*).ssn LIKE '***%' WHEN MATCHED AND c.* IS NOT NULL THEN UPDATE SET name = v.note || (c.*).email;
 -- title: a table statement that only has to exist
 UPDATE orders SET note = 'x' WHERE EXISTS (TABLE customers) AND id = 101;
 -- title: behind the schema, beside a row
 UPDATE public.customers SET name = left((SELECT public.customers.ssn || customers.city WHERE (customers.*)::text LIKE '%***%'), 50) WHERE id < 3;
+-- title: MERGE with RETURNING
+-- needs: 17
+MERGE INTO customers c USING (VALUES (1, 'm'), (90, 'n')) AS v(id, note) ON c.id = v.id WHEN MATCHED AND c.email LIKE 'a%' THEN UPDATE SET name = v.note || c.ssn WHEN NOT MATCHED THEN INSERT (id, name) VALUES (v.id, v.note) RETURNING merge_action(), c.id, c.name, c.email, upper(c.ssn);
+-- title: MERGE that deletes what has no source
+-- needs: 17
+MERGE INTO customers2 c USING (SELECT id FROM customers2 WHERE id < 6) AS v ON c.id = v.id WHEN NOT MATCHED BY SOURCE AND c.ssn > '***-**-6005' THEN DELETE WHEN MATCHED THEN UPDATE SET score = 1;
