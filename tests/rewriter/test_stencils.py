@@ -65,8 +65,8 @@ def test_a_text_by_its_template_is_what_it_would_be_by_itself(
     random = Random(7)
     with shop_trio(request, dialect) as three:
         words = vocabulary(three.binding, three.values, three.reserved)
-        texts = [sql for _, sql in statements(dialect, server="")]
-        texts += [sql for kind in ("common", dialect) for _, sql in cases(f"writes_{kind}", server="")]
+        texts = [case.sql for case in statements(dialect, server="")]
+        texts += [case.sql for kind in ("common", dialect) for case in cases(f"writes_{kind}", server="")]
         found = [_shared(three.binding, sql, random) for sql in (*texts, *(statement(words, n) for n in range(60)))]
     assert found.count(True) > 4 * found.count(False)
     assert found.count(True) > len(texts) / 4
