@@ -108,6 +108,8 @@ def check_calls(statement: Statement, binding: Binding, *, also: frozenset[str] 
         name = token.text.lower().rpartition(" ")[2] if is_plain else token.text.lower()
         if (is_plain and not schema and _is_grammar(name, binding)) or _is_harmless(name, schema, binding):
             continue
+        if is_plain and name == "name" and _is_by_name(statement.words[max(0, index - 2) : index]):
+            continue
         is_users = name in binding.catalog.user_functions
         if not is_users and (name in also or (is_plain and not schema and _is_judged(statement, name, index + 1))):
             continue
@@ -143,6 +145,11 @@ def _is_in_items(node: exp.Expr) -> bool:
 
 
 _SOURCES = (exp.Table, exp.From, exp.Join, exp.Lateral, exp.Unnest, exp.Pivot, exp.Query, exp.Summarize, exp.Describe)
+
+
+def _is_by_name(before: tuple[str, ...]) -> bool:
+    """Whether a bracket is the second query of DuckDB's `UNION BY NAME (…)`."""
+    return before[-1:] == ("by",) and before[0] in ("union", "all", "intersect", "except")
 
 
 def _check_variables(statement: Statement) -> None:

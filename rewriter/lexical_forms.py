@@ -36,6 +36,9 @@ _TILDES = r"(?P<typed>~{2,})"
 _UNICODE = r"(?P<unicode>(?<![\w$])[uU]&(?='))"
 """The mark of a string with escapes such as `U&'\0061'`: it ends where a plain string would."""
 
+_HEX = r"(?P<unicode>(?<![\w$])[xX](?='[0-9a-fA-F]*'(?!')))"
+"""The mark of DuckDB's `x'41'`, which the parser does not know there: the string alone says as much."""
+
 _FORMS: dict[Dialect, str] = {
     "postgresql": "|".join(
         (
@@ -52,7 +55,8 @@ _FORMS: dict[Dialect, str] = {
     ),
     "duckdb": "|".join(
         (
-            rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|(?<![\w$])[xX]'[^']*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
+            _HEX,
+            rf"(?P<quoted>(?<![\w$])[eE]{_ESCAPED}|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_DOLLAR})",
             r"(?P<backquoted>`[\w $.]+`(?!`))",
             r"(?P<comment>--[^\n\r]*|/\*)",
             r"(?P<placeholder>(?<![\w$])\$\w+|\?\d*)",

@@ -70,3 +70,7 @@ SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY score), percentile_disc(0.5) 
 SELECT `c`.`email`, `ssn` AS `a b` FROM `customers` c ORDER BY `c`.id;
 -- title: two tables of one name, masked in other columns
 SELECT parcels.note, main.parcels.id, s.id FROM parcels JOIN shop.parcels s ON s.id = parcels.id WHERE parcels.note > 'n' ORDER BY ALL;
+-- title: a set operation by name with brackets
+SELECT id, email FROM customers UNION BY NAME (SELECT email, note AS name FROM employees e JOIN orders o ON o.id = e.id + 100) ORDER BY ALL;
+-- title: hexadecimal literals
+SELECT x'41', email FROM customers WHERE x'4142' <> encode(email) ORDER BY id;
