@@ -79,6 +79,7 @@ def _measured(found: Places, *, rounds: int) -> Iterator[Figure]:
                 yield from trails.used(database, rounds=max(1, rounds // 4))
             yield from trails.looked_up(rounds=max(2, rounds // 4))
             yield from trails.recorded(rounds=max(1, rounds // 4))
+            yield from trails.shared(rounds=max(1, rounds // 16))
             yield from trails.grown(found.databases[0], rounds=max(2, rounds // 2))
         finally:
             trails.close()

@@ -18,7 +18,7 @@ from benchmarks.texts import POINT
 from benchmarks.warm import masked_text, running
 from rewriter import install
 
-_THREADS = 16
+THREADS = 16
 _PROCESSES = 4
 _EACH = 20
 """Statements that each thread runs in one turn."""
@@ -29,13 +29,13 @@ _DRIVERS = {"sqlite": ("aiosqlite",), "postgresql": ("asyncpg", "psycopg_async")
 def threads(database: Database, *, rounds: int) -> Iterator[Figure]:
     """A primary-key SELECT in sixteen threads, a connection each."""
     with ExitStack() as stack:
-        bare, hooked, masked = _engines(database.url, stack, pool_size=_THREADS)
-        workers = stack.enter_context(ThreadPoolExecutor(_THREADS))
-        plain = [running(stack.enter_context(bare.connect()), masked, 7) for _ in range(_THREADS)]
-        guarded = [running(stack.enter_context(hooked.connect()), POINT, 7) for _ in range(_THREADS)]
-        variants = {"by hand": _together(workers, plain), "hooked": _together(workers, guarded)}
+        bare, hooked, masked = _engines(database.url, stack, pool_size=THREADS)
+        workers = stack.enter_context(ThreadPoolExecutor(THREADS))
+        plain = [running(stack.enter_context(bare.connect()), masked, 7) for _ in range(THREADS)]
+        guarded = [running(stack.enter_context(hooked.connect()), POINT, 7) for _ in range(THREADS)]
+        variants = {"by hand": together(workers, plain), "hooked": together(workers, guarded)}
         timings = timed(variants, rounds=rounds)
-    yield Figure.of(("many at once", database.name, f"{_THREADS} threads"), timings, _RATIO)
+    yield Figure.of(("many at once", database.name, f"{THREADS} threads"), timings, _RATIO)
 
 
 def _engines(url: str, stack: ExitStack, **options: int) -> tuple[Engine, Engine, str]:
@@ -46,7 +46,9 @@ def _engines(url: str, stack: ExitStack, **options: int) -> tuple[Engine, Engine
     return bare, hooked, masked_text(install(hooked, policy=POLICY), POINT)
 
 
-def _together(workers: ThreadPoolExecutor, works: list[Callable[[], object]]) -> Callable[[], None]:
+def together(workers: ThreadPoolExecutor, works: list[Callable[[], object]]) -> Callable[[], None]:
+    """Runs each of `works` a few times in a thread of its own, all at once."""
+
     def repeated(work: Callable[[], object]) -> None:
         for _ in range(_EACH):
             work()

@@ -4,6 +4,7 @@ import os
 import statistics
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from itertools import count
@@ -13,9 +14,10 @@ from time import perf_counter, sleep
 import redis
 from sqlalchemy import create_engine
 
+from benchmarks.concurrency import THREADS, together
 from benchmarks.databases import Database
 from benchmarks.figures import Figure
-from benchmarks.rounds import timed
+from benchmarks.rounds import Work, timed
 from benchmarks.schema import ANA, policy_with
 from benchmarks.texts import POINT
 from benchmarks.warm import running
@@ -212,6 +214,34 @@ class Trails:
             timings,
             {"stream, of an XADD": ("stream", "XADD"), "file, of write and fsync": ("file", "write and fsync")},
             added={"stream over it": ("stream", "XADD"), "file over it": ("file", "write and fsync")},
+        )
+
+    def shared(self, *, rounds: int) -> Iterator[Figure]:
+        """Records that sixteen threads make at once, against as many bare writes in sixteen threads."""
+        reveal = self.reveal
+        if reveal is None:
+            return
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unmask-bench-")))
+            filed = Grants.connect(self._url, key="benchmark", sinks=[JsonLinesSink(folder / "trail.jsonl")])
+            stack.callback(filed.close)
+            filed.recorder.reveal(reveal)
+            line = (folder / "trail.jsonl").read_bytes()
+            client = stack.enter_context(redis.Redis.from_url(self._url))
+            bare = JsonLines(folder / "bare.jsonl", line)
+            workers = stack.enter_context(ThreadPoolExecutor(THREADS))
+            works: dict[str, Work] = {
+                "XADD": lambda: client.xadd("unmask-bench-stream", {"record": line}),
+                "stream": lambda: self.grants.recorder.reveal(reveal),
+                "write and fsync": bare.write,
+                "file": lambda: filed.recorder.reveal(reveal),
+            }
+            timings = timed({name: together(workers, [work] * THREADS) for name, work in works.items()}, rounds=rounds)
+            client.delete("unmask-bench-stream")
+        yield Figure.of(
+            ("audit record", "Redis, file", f"{THREADS} threads"),
+            timings,
+            {"stream, of XADDs": ("stream", "XADD"), "file, of writes and fsyncs": ("file", "write and fsync")},
         )
 
     def close(self) -> None:

@@ -27,13 +27,17 @@ _MOST_AT_ONCE = 100  # records
 
 
 class _Channel:
-    """A sink with the records that it has yet to take. Whoever flushes it does so for everybody who waits."""
+    """A sink with the records that it has yet to take. Whoever writes does so for everybody who waits.
+
+    Nobody holds a lock meanwhile: who comes adds a record and waits to be told.
+    """
 
     def __init__(self, sink: Sink, begin: int) -> None:
         self.sink = sink
         self.breaker = Breaker(_PAUSE)
         self._queue: deque[Sealed] = deque(maxlen=_LONGEST_QUEUE)
-        self._lock = threading.Lock()
+        self._turn = threading.Condition()
+        self._is_writing = False
         self._next = begin  # the number of the first record that the sink has not taken
 
     def put(self, record: Sealed) -> None:
@@ -42,8 +46,10 @@ class _Channel:
 
     def has_taken(self, record: Sealed) -> bool:
         """Whether the sink has taken `record`, and everything before it that it could have."""
-        with self._lock:
-            return record.sequence < self._next or (self._flush() and record.sequence < self._next)
+        while record.sequence >= self._next:
+            if not self._went_on():
+                return record.sequence < self._next
+        return True
 
     def passed(self, record: Sealed) -> None:
         """The sink holds `record`, by another way."""
@@ -51,17 +57,34 @@ class _Channel:
 
     def flush(self) -> bool:
         """Whether nothing is left to send."""
-        with self._lock:
-            return self._flush()
+        while self._queue and self._went_on():
+            pass
+        return not self._queue
 
-    def _flush(self) -> bool:
+    def _went_on(self) -> bool:
+        """Whether a write ended, be it another thread's; False where this one had nothing to write, or failed."""
+        with self._turn:
+            if self._is_writing:
+                self._turn.wait()
+                return True
+            self._is_writing = True
+        try:
+            return self._write()
+        finally:
+            with self._turn:
+                self._is_writing = False
+                self._turn.notify_all()
+
+    def _write(self) -> bool:
         if self.breaker.is_open:
             return False
         try:
-            while batch := tuple(islice(self._queue, _MOST_AT_ONCE)):
-                write_all(self.sink, batch)
-                self._next = batch[-1].sequence + 1
-                self._taken(batch)
+            batch = tuple(islice(self._queue, _MOST_AT_ONCE))
+            if not batch:
+                return False
+            write_all(self.sink, batch)
+            self._next = batch[-1].sequence + 1
+            self._taken(batch)
         except (OSError, GrantError) as exc:
             self._failed(str(exc))
             return False

@@ -286,7 +286,7 @@ def test_threads_share_one_write() -> None:
     trail = Trail([sink], SEAL)
     with ThreadPoolExecutor(9) as threads:
         first = threads.submit(trail.write, entry(0))
-        while not trail._channels[0]._lock.locked():  # noqa: SLF001 -- the first is writing
+        while not trail._channels[0]._is_writing:  # noqa: SLF001 -- the first is writing
             time.sleep(0.001)
         others = [threads.submit(trail.write, entry(number)) for number in range(1, 9)]
         while len(trail._channels[0]._queue) < 9:  # noqa: SLF001 -- the others wait
@@ -309,3 +309,40 @@ def test_the_stream_can_be_kept_with_others(house: House, tmp_path: Path) -> Non
     kept = [parsed(text) for text in file.entries("prod")]
     assert [record and record.event for record in streamed] == [Event.REQUESTED, Event.APPROVED, Event.REVEALED]
     assert kept == streamed
+
+
+def test_whoever_waited_for_a_write_that_failed_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """One attempt for all who wait; and when the sink is back, all that was left goes in one write, in its place."""
+    sink = Refusing()
+    trail = Trail([sink], SEAL)
+    with ThreadPoolExecutor(9) as threads:
+        first = threads.submit(trail.write, entry(0))
+        while not trail._channels[0]._is_writing:  # noqa: SLF001 -- the first is writing
+            time.sleep(0.001)
+        others = [threads.submit(trail.write, entry(number)) for number in range(1, 9)]
+        while len(trail._channels[0]._queue) < 9:  # noqa: SLF001 -- the others wait
+            time.sleep(0.001)
+        sink.gate.release()
+        for one in (first, *others):
+            with pytest.raises(RecordError):
+                one.result(timeout=10)
+    assert caplog.text.count("audit sink Refusing failed") == 1
+    sink.is_refusing = False
+    sink.gate.release()
+    trail._channels[0].breaker.close()  # noqa: SLF001 -- instead of waiting for it
+    trail.write(entry(9))
+    assert sink.batches == [10]
+    assert list(chains.verify(sink.texts, SEALS)) == []
+
+
+class Refusing(Slow):
+    """A slow sink that takes nothing at first."""
+
+    is_refusing = True
+
+    def write_all(self, records: Sequence[Sealed]) -> None:
+        """Keep them, or not."""
+        if self.is_refusing:
+            assert self.gate.acquire(timeout=10)
+            raise OSError("disk")
+        super().write_all(records)
