@@ -97,7 +97,8 @@ class Request(Record):
     """An ask for a scope, with a reason and a duration; signed by `principal`.
 
     `scopes` is what was typed; `columns` what it meant under `policy_version`, and the most that a grant can ever
-    cover. `expires_at` is the exclusive end of the time in which it may be decided. `id` is `identifier_of` the rest.
+    cover, and `database_role` the role of the database that comes with them. `expires_at` is the exclusive end of the
+    time in which it may be decided. `id` is `identifier_of` the rest.
     """
 
     kind: Literal["request"] = "request"
@@ -107,6 +108,7 @@ class Request(Record):
     principal: Person
     scopes: tuple[Line, ...] = Field(min_length=1, max_length=1000)
     columns: tuple[Column, ...] = Field(min_length=1, max_length=10_000)
+    database_role: Line | None = None
     statement: StatementScope | None = None
     where: Line | None = None
     uses: Annotated[int, Field(ge=1)] | None = None

@@ -17,6 +17,7 @@ from datetime import timedelta
 
 from grants.errors import RuleError, UnknownPrincipal
 from grants.records import Approval, Lease, Request
+from grants.role_rules import roles_named
 from grants.signing import PublicKey
 from masking import ApprovalRule, ColumnName, Policy, PolicyError, Principal, RowCondition
 from masking.durations import format_duration
@@ -108,22 +109,6 @@ def rules_of(request: Request, policy: Policy) -> tuple[ApprovalRule, ...]:
     return rules_for(covered(request, policy), request.environment, scopes=request.scopes, policy=policy)
 
 
-def database_role(request: Request, policy: Policy) -> str | None:
-    """The role of the database that a grant of `request` carries: of several, the one whose name comes first.
-
-    Fail closed: a role of the database cannot be narrowed to a statement, to rows or to a number of uses.
-    """
-    if request.statement is not None or request.where is not None or request.uses is not None:
-        return None
-    return min((policy.database_roles[role] for role in _roles(request.scopes, policy)), default=None)
-
-
-def _roles(scopes: Iterable[str], policy: Policy) -> tuple[str, ...]:
-    """The roles among `scopes` that stand for a role of the database."""
-    named = dict.fromkeys(scope.removeprefix("role:") for scope in scopes if scope.startswith("role:"))
-    return tuple(role for role in named if role in policy.database_roles)
-
-
 def rules_for(
     columns: Iterable[ColumnName], environment: str, *, scopes: Iterable[str], policy: Policy
 ) -> tuple[ApprovalRule, ...]:
@@ -141,7 +126,7 @@ def rules_for(
             raise RuleError(f"{column} cannot be granted in {environment}: no rule under `approval:` matches it there")
         if rule not in rules:
             rules.append(rule)
-    for role in _roles(scopes, policy):
+    for role in roles_named(scopes, policy):
         rule = policy.rule_for_role(role, environment)
         if rule is None:
             raise RuleError(

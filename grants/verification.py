@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from grants import rules, workflow
+from grants import role_rules, rules, workflow
 from grants.errors import GrantError, SignatureError
 from grants.records import (
     Approval,
@@ -130,7 +130,7 @@ def _judged(case: Case, place: Place, *, principal: Principal) -> Verdict:
         where=rules.row_condition(request, place.policy),
         uses=request.uses,
         digest=case.request.digest,
-        database_role=rules.database_role(request, place.policy),
+        database_role=role_rules.database_role(request, place.policy),
         expires_at=lease.expires_at,
         reason=request.reason,
         break_glass=request.break_glass,

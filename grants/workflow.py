@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from pydantic import ValidationError
 
-from grants import rules
+from grants import role_rules, rules
 from grants.errors import GrantError, RuleError, SelfApproval, TransitionError
 from grants.records import (
     LONGEST_LINE,
@@ -111,6 +111,7 @@ def request(ask: Ask, setting: Setting, *, by: Principal, nonce: str) -> Request
             "principal": by,
             "scopes": ask.scopes,
             "columns": tuple(sorted(columns)),
+            "database_role": None if role_rules.is_narrowed(ask) else role_rules.role_meant(ask.scopes, policy),
             "statement": ask.statement,
             "where": ask.where,
             "uses": ask.uses,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from grants import rules
+from grants import role_rules
 from grants.cli.approvers import progress
 from grants.cli.exits import CommandError, ExitCode
 from grants.cli.previews import Preview
@@ -141,7 +141,7 @@ def print_docket(docket: Docket, policy: Policy, *, now: datetime, preview: Prev
 
 def role_text(docket: Docket, policy: Policy) -> str:
     """What a role of the database that comes with the request means; empty where none does."""
-    role = rules.database_role(docket.request, policy)
+    role = role_rules.database_role(docket.request, policy)
     return "" if role is None else f"statements run under the database's role {role}, with all its rights"
 
 

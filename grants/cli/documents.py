@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, assert_never
 
-from grants import rules
+from grants import role_rules
 from grants.cli.approvers import Progress, possible_approvers, progress
 from grants.cli.rendering import instant
 from grants.office import Docket, Unreadable
@@ -27,7 +27,7 @@ def request_document(docket: Docket | Unreadable, policy: Policy, *, environment
         "principal": request.principal,
         "scopes": list(request.scopes),
         "columns": [str(column) for column in request.columns],
-        "database_role": rules.database_role(request, policy),
+        "database_role": role_rules.database_role(request, policy),
         "statement": request.statement.model_dump(mode="json") if request.statement else None,
         "where": request.where,
         "uses": request.uses,

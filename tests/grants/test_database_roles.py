@@ -322,6 +322,26 @@ def test_a_narrowed_grant_carries_no_role(desk_house: House, site: Site) -> None
     engine.dispose()
 
 
+@pytest.mark.parametrize("approved", [", database_role: other_desk", ""])
+def test_the_role_is_the_one_that_was_approved(desk_house: House, site: Site, *, approved: str) -> None:
+    """What the policy means by the role's name later, nobody approved: its columns are shown, under no role."""
+    role = f', database_role: "{site.desk}"'
+    text_now = policy_text().replace(
+        "approval:\n",
+        f"roles:\n  desk: {{scopes: [customers.phone]{role}}}\n"
+        'approval:\n  - {scope: "role:desk", approvers: ["group:privacy"]}\n',
+    )
+    assert role in text_now
+    before = replace(desk_house, policy=Policy.parse(text_now.replace(role, approved)))
+    before.granted("role:desk")
+    engine = site.engine("psycopg")
+    hooked(engine, desk_house)
+    eventually(lambda: outcome(engine, "SELECT phone FROM customers") == "5")
+    assert outcome(engine, WHO) == site.login
+    assert desk_house.opened[-1].verify("prod", policy=desk_house.policy) == ()
+    engine.dispose()
+
+
 def test_a_rule_must_name_the_role(desk_house: House) -> None:
     """Those of its columns do not answer for what else the role may read."""
     without = policy_text().replace(

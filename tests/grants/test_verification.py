@@ -106,6 +106,7 @@ def test_what_people_signed_holds(policy: Policy) -> None:
 
 
 REQUEST_FIELDS: dict[str, object] = {
+    "database_role": "admin",
     "kind": "approval",
     "version": 2,
     "id": "zzzz-zzzz",
