@@ -68,7 +68,7 @@ _GRAMMAR_CALLS: dict[Dialect, frozenset[str]] = {
     "mysql": frozenset(
         """
         convert position substring substr trim char match against values json_table interval row if
-        timestampadd timestampdiff get_format weight_string replace mid
+        timestampadd timestampdiff get_format weight_string replace mid update
         """.split()
     ),
     "sqlite": frozenset(

@@ -21,6 +21,7 @@ from rewriter.grammar_mysql import (
     plain_types,
     without_group_order,
     without_typed_arguments,
+    without_update_hints,
 )
 from rewriter.grammar_sqlite import commas_as_joins, strings_as_names, without_empty_arguments
 from rewriter.grammar_writes import without_modifiers
@@ -289,6 +290,7 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
         as_operators,
         outer_joins_in_brackets,
         without_typed_arguments,
+        without_update_hints,
         geometry_as_calls,
         plain_types,
         _plain_calls,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from rewriter.token_runs import is_at, turned, word_at
+from rewriter.token_runs import closing, is_at, turned, word_at
 
 
 def match_in_brackets(tokens: Sequence[Token]) -> list[Token]:
@@ -75,6 +75,23 @@ def outer_joins_in_brackets(tokens: Sequence[Token]) -> list[Token]:
             depth -= 1
             result.append(turned(token, TokenType.R_PAREN, ")"))
         elif word_at(tokens, index) != "oj" or not is_at(tokens, index - 1, TokenType.L_BRACE):
+            result.append(token)
+    return result
+
+
+def without_update_hints(tokens: Sequence[Token]) -> list[Token]:
+    """`UPDATE t USE INDEX (a) SET …`: what stands between UPDATE and SET is dropped, it holds names of indexes."""
+    result: list[Token] = []
+    end = 0
+    is_target = False
+    for index, token in enumerate(tokens):
+        word = word_at(tokens, index)
+        is_target = (is_target or word == "update") and word != "set"
+        is_hint = word in ("use", "force", "ignore") and word_at(tokens, index + 1) in ("index", "key")
+        if is_target and is_hint and index >= end:
+            opening = next((i for i in range(index, len(tokens)) if is_at(tokens, i, TokenType.L_PAREN)), index)
+            end = closing(tokens, opening) + 1 if opening > index else index
+        if index >= end:
             result.append(token)
     return result
 

@@ -163,7 +163,9 @@ class Scopes:
         others = [node.args["from_"].this] if node.args.get("from_") else []
         using = node.args.get("using")
         others += using if isinstance(using, list) else [using] if using else []
-        others += [node.this] if self._statement.dialect == "mysql" else []
+        # MySQL's `DELETE FROM a USING t AS a`: the name before USING only says which of the tables behind it is meant.
+        is_named = isinstance(node, exp.Delete) and bool(using)
+        others += [node.this] if self._statement.dialect == "mysql" and not is_named else []
         for other in others:
             yield from (self.item(item) for item in joined(other) if id(item) not in targets)
 

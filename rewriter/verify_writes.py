@@ -6,6 +6,7 @@ may show it.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -52,8 +53,19 @@ def harmless(
         if start is not None and is_found_by_known_values(column, statement, named):
             places.add(int(start))
     places.update(_literals(statement))
+    places.update(_words_of_tables(statement))
     places.update(_of_other_queries(statement, tables, aliases))
     return frozenset(places)
+
+
+def _words_of_tables(statement: Statement) -> Iterator[int]:
+    """`COLUMNS (…)` of JSON_TABLE and XMLTABLE: DuckDB alone has a call of that name, which reads columns."""
+    if statement.dialect == "duckdb":
+        return
+    tokens = statement.tokens
+    for token, after in pairwise(tokens):
+        if token.token_type != TokenType.IDENTIFIER and token.text.lower() == "columns":
+            yield from [token.start] if after.token_type == TokenType.L_PAREN else []
 
 
 def _of_other_queries(statement: Statement, raw: set[int], aliases: set[str]) -> Iterator[int]:

@@ -59,3 +59,18 @@ SELECT receipt FROM receipts;
 -- title: an upsert of a default that reads the row
 INSERT INTO receipts (id) VALUES (1) ON DUPLICATE KEY UPDATE receipt = DEFAULT;
 SELECT receipt FROM receipts;
+-- title: a JSON table of a cell
+UPDATE customers SET name = (SELECT j.v FROM JSON_TABLE(json_array(customers.ssn), '$[*]' COLUMNS (v varchar(40) PATH '$')) j);
+SELECT name FROM customers;
+-- title: an index hint between the table and its assignments
+UPDATE customers USE INDEX (PRIMARY) SET name = ssn;
+SELECT name FROM customers;
+-- title: an UPDATE of a query and a table
+UPDATE (SELECT id, ssn AS s FROM customers) q JOIN orders o ON o.customer_id = q.id SET o.note = q.s;
+SELECT note FROM orders;
+-- title: a DELETE by an alias given after USING
+DELETE FROM c USING customers AS c WHERE c.ssn = '123-45-6001';
+SELECT 'raw ' WHERE NOT EXISTS (SELECT 1 FROM customers WHERE id = 1);
+-- title: a column without a name before it, after USING
+DELETE FROM c USING customers AS c WHERE ssn = '123-45-6001';
+SELECT 'raw ' WHERE NOT EXISTS (SELECT 1 FROM customers WHERE id = 1);

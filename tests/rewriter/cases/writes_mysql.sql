@@ -66,3 +66,17 @@ INSERT INTO customers (id, name) VALUES (2, 'New') AS new(a, b) ON DUPLICATE KEY
 -- title: upsert beside masks
 -- except: MariaDB
 INSERT INTO customers (id, name) VALUES (3, 'New') AS new ON DUPLICATE KEY UPDATE name = concat(new.name, customers.email);
+-- title: update from a JSON table over a mask
+UPDATE customers SET name = (SELECT j.v FROM JSON_TABLE(json_array(customers.ssn), '$[*]' COLUMNS (v varchar(40) PATH '$')) j) WHERE id < 4;
+-- title: update with an index hint
+UPDATE customers USE INDEX (PRIMARY) SET name = ssn WHERE id = 2;
+-- title: update of an alias with an index hint
+UPDATE customers AS c FORCE INDEX (PRIMARY) SET c.name = c.phone WHERE c.id = 2;
+-- title: update joined after a query
+UPDATE (SELECT id, ssn AS s FROM customers) q JOIN orders o ON o.customer_id = q.id SET o.note = q.s;
+-- title: update joined after a query on its own table
+UPDATE (SELECT id, email AS e FROM customers) q JOIN customers ON customers.id = q.id SET customers.name = q.e;
+-- title: delete by an alias given after USING
+DELETE FROM c USING customers AS c JOIN orders o ON o.customer_id = c.id WHERE c.ssn LIKE '***%' AND o.id < 104;
+-- title: delete by a column without a name before it, after USING
+DELETE FROM c USING customers AS c WHERE phone = '[redacted]' AND c.id = 3;
