@@ -20,6 +20,7 @@ from benchmarks.databases import Places, places
 from benchmarks.figures import Figure, table, write
 from benchmarks.growth import growth
 from benchmarks.memory import memory
+from benchmarks.newcomers import newcomers
 from benchmarks.peers import printers, views
 from benchmarks.plot import svg
 from benchmarks.trails import Trails
@@ -56,6 +57,8 @@ def _arguments() -> argparse.Namespace:
 def _measured(found: Places, *, rounds: int) -> Iterator[Figure]:
     for database in found.databases:
         yield from warm(database, rounds=rounds)
+    for database in found.databases:
+        yield from newcomers(database, rounds=rounds)
     for database in found.databases:
         if database.dialect == "postgresql":
             yield from views(database, rounds=rounds)

@@ -11,19 +11,13 @@ from sqlglot.dialects.dialect import Dialect as Grammar
 from benchmarks.figures import Figure
 from benchmarks.rounds import timed
 from benchmarks.schema import POLICY
-from benchmarks.texts import COLD
+from benchmarks.texts import COLD, GRAMMARS
 from masking.types import Dialect
 from rewriter.binding import Binding, bind
 from rewriter.catalog import load_catalog
 from rewriter.rewrite import rewrite_bound
 from tests.rewriter.shapes import SHAPES, Shape
 
-_GRAMMARS: dict[Dialect, str] = {
-    "postgresql": "postgres",
-    "mysql": "mysql",
-    "sqlite": "sqlite",
-    "duckdb": "duckdb",
-}
 _LONG = 100_000
 """Characters from which on a text is timed in few rounds."""
 
@@ -71,7 +65,7 @@ def _grown(binding: Binding, name: str, shape: Shape, *, rounds: int) -> Figure:
 
 
 def _parsing(dialect: Dialect, statements: tuple[str, ...]) -> Callable[[], None]:
-    grammar = Grammar.get_or_raise(_GRAMMARS[dialect])
+    grammar = Grammar.get_or_raise(GRAMMARS[dialect])
 
     def parse() -> None:
         for statement in statements:

@@ -3,6 +3,15 @@
 from collections.abc import Mapping
 
 from benchmarks.schema import WIDE_COLUMNS
+from masking.types import Dialect
+
+GRAMMARS: Mapping[Dialect, str] = {
+    "postgresql": "postgres",
+    "mysql": "mysql",
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+}
+"""What sqlglot calls each."""
 
 POINT = "SELECT id, name, email FROM customers WHERE id = {id}"
 CLEAR = "SELECT id, quantity, total FROM orders WHERE id = {id}"

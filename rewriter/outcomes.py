@@ -92,7 +92,8 @@ class Outcomes:
                 statement = read_statement(apart.template, view.catalog.dialect, is_percent_doubled=ask.is_formatted)
                 if are_free(statement, apart.stand_ins):
                     rewritten = self.rewritten(replace(ask, text=apart.template), view, lane.allowed, read=statement)
-                    found = stencil(rewritten, apart, outcome(rewritten, lane.allowed.database_role))
+                    ready = outcome(rewritten, lane.allowed.database_role)
+                    found = stencil(rewritten, statement, apart, outcome=ready)
             view.stencils.put(lane, apart.template, found)
         return found
 

@@ -104,7 +104,7 @@ def outcome(rewritten: Rewritten, database_role: str | None = None) -> Outcome:
     role = database_role if rewritten.kind in _UNDER_ROLES else None
     if not rewritten.revealed and role is None:
         return safe
-    return Revealing(safe, replace(rewritten, sql=safe), role)  # one copy of the text, not two
+    return Revealing(safe, replace(rewritten, sql=safe, aside=None), role)  # one copy of the text, not two
 
 
 def _aftermath(rewritten: Rewritten) -> Aftermath | None:

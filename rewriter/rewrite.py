@@ -165,8 +165,9 @@ def _checked(work: Work, result: Rewritten) -> Rewritten:
         return result
     sql = applied(work.statement.sql, plan.edits) if plan.edits else work.statement.sql
     is_write = work.statement.kind is StatementKind.WRITE
-    verify(
-        without_lookups(sql, work.binding, is_percent_doubled=work.statement.is_percent_doubled),
+    checked = without_lookups(sql, work.binding, is_percent_doubled=work.statement.is_percent_doubled)
+    aside = verify(
+        checked,
         work.binding,
         revealed=frozenset() if is_write else work.revealed,
         returned=work.revealed if is_write else frozenset(),
@@ -176,6 +177,7 @@ def _checked(work: Work, result: Rewritten) -> Rewritten:
     return replace(
         result,
         sql=sql,
+        aside=aside if checked is sql else None,
         masked=plan.masked,
         revealed=plan.revealed,
         tables=tuple(sorted(scanned)),

@@ -10,6 +10,7 @@ from masking.access import Fingerprint
 from masking.types import Dialect
 from rewriter.fingerprint import fingerprint
 from rewriter.kinds import StatementKind
+from rewriter.masked_tables import SetAside
 from rewriter.recorded_text import without_literals
 from rewriter.schema import Catalog
 from rewriter.statement import read_statement
@@ -24,6 +25,7 @@ class Rewritten:
     raw; one that comes raw in some rows only is among both. `tables`: the relations with sensitive columns that it
     names, as `schema.table`. `statement`: its text with every literal as `?`. `has_strangers`: it uses a name that the
     known schema does not account for. `telling_count`: when its row count says whether a sensitive column changed.
+    `aside`: `sql` without its masked tables, as the check read it; None where there was none, or it read another text.
     """
 
     sql: str
@@ -37,6 +39,7 @@ class Rewritten:
     is_percent_doubled: bool = False
     has_strangers: bool = False
     catalog: Catalog | None = field(default=None, repr=False, compare=False)
+    aside: SetAside | None = field(default=None, repr=False, compare=False)
     told: list[tuple[Fingerprint, str]] = field(default_factory=list, repr=False, compare=False)
 
     @property

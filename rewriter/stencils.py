@@ -14,6 +14,7 @@ from rewriter.free_literals import MARK, NUMBERED, Drawn, is_list
 from rewriter.placeholders import Parseable, parseable
 from rewriter.prepared import Outcome, Revealing, Safe
 from rewriter.rewritten import Rewritten
+from rewriter.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +51,25 @@ _BYTES = 1_500
 UNFIT = Stencil()
 
 
-def stencil(rewritten: Rewritten, drawn: Drawn, outcome: Outcome) -> Stencil:
-    """`rewritten`, which was the template of `drawn`, cut at its stand-ins; UNFIT where one is not there as it was."""
-    sql = str(rewritten.sql)
-    read = parseable(sql, rewritten.dialect, is_percent_doubled=rewritten.is_percent_doubled)
+def stencil(rewritten: Rewritten, statement: Statement, drawn: Drawn, *, outcome: Outcome) -> Stencil:
+    """`rewritten`, cut at its stand-ins; UNFIT where one is not there as it was.
+
+    It is what became of `statement`, the template of `drawn`, and `outcome` what is to be done with it.
+    """
+    sql = rewritten.sql
+    lexed = _lexed(rewritten, statement)
+    marks = list(NUMBERED.finditer(sql))
+    shown = marks if lexed.sql is sql else list(NUMBERED.finditer(lexed.sql))
+    if [mark.group() for mark in marks] != [mark.group() for mark in shown]:
+        return UNFIT
     kept: list[str] = []
     order: list[int] = []
     done = 0
-    for found in NUMBERED.finditer(sql):
-        index = int(found[1])
-        stand_in = drawn.stand_ins[index] if index < len(drawn.stand_ins) else ""
-        start = found.start() - stand_in.find(MARK)
-        if start < done or not stand_in or not _is_there(read, sql, start, stand_in=stand_in):
+    for mark, same in zip(marks, shown, strict=True):
+        index = int(mark[1])
+        stand_in = drawn.stand_ins[index] if index < len(drawn.stand_ins) else MARK
+        start, offset = mark.start() - stand_in.index(MARK), same.start() - mark.start()
+        if start < done or not _is_whole(sql, start, stand_in) or not _is_code(lexed, start + offset, stand_in):
             return UNFIT
         kept.append(sql[done:start])
         order.append(index)
@@ -74,16 +82,37 @@ def stencil(rewritten: Rewritten, drawn: Drawn, outcome: Outcome) -> Stencil:
     return Stencil(outcome, (*kept, sql[done:]), tuple(order)) if is_fit else UNFIT
 
 
+@dataclass(frozen=True, slots=True)
+class _Lexed:
+    """A masked text as the engine's lexer reads it, or what is left of it without its masked tables."""
+
+    sql: str
+    read: Parseable
+
+
+def _lexed(rewritten: Rewritten, statement: Statement) -> _Lexed:
+    sql = rewritten.sql
+    if sql is statement.sql:
+        return _Lexed(sql, Parseable(statement.text, statement.quoted))
+    if rewritten.aside is not None:
+        return _Lexed(rewritten.aside.sql, rewritten.aside.read)
+    return _Lexed(sql, parseable(sql, rewritten.dialect, is_percent_doubled=rewritten.is_percent_doubled))
+
+
 _GOING_ON = frozenset("_$.'\"`&\\")
 """What goes on with a literal or a word, as letters and digits do."""
 
 
-def _is_there(read: Parseable, sql: str, start: int, *, stand_in: str) -> bool:
-    """Whether `stand_in` is at `start`, all of it, with nothing that belongs to it beside, as code."""
+def _is_whole(sql: str, start: int, stand_in: str) -> bool:
+    """Whether `stand_in` is at `start`, all of it, with nothing that belongs to it beside."""
     end = start + len(stand_in)
     beside = (sql[start - 1 : start], sql[end : end + 1])
-    if sql[start:end] != stand_in or any(one.isalnum() or one in _GOING_ON for one in beside):
-        return False
+    return sql[start:end] == stand_in and not any(one.isalnum() or one in _GOING_ON for one in beside)
+
+
+def _is_code(lexed: _Lexed, start: int, stand_in: str) -> bool:
+    """Whether the lexer finds the literal of a `stand_in` at `start`, and not what is inside of quotes or a comment."""
+    read, sql = lexed.read, lexed.sql
     item = start + (stand_in.index("(") + 1 if is_list(stand_in) else 0)
     if sql[item] == "'":
         return read.quoted.get(item) == sql.index("'", item + 1) + 1

@@ -64,8 +64,8 @@ def verify(
     revealed: frozenset[ColumnName] = frozenset(),
     returned: frozenset[ColumnName] = frozenset(),
     is_percent_doubled: bool = False,
-) -> None:
-    """Nothing, when no sensitive column outside `revealed` can be read raw by `sql`.
+) -> SetAside:
+    """`sql` without its masked tables, when no sensitive column outside `revealed` can be read raw by it.
 
     `returned`: what the statement's own RETURNING may show besides.
 
@@ -75,6 +75,7 @@ def verify(
     aside = set_aside(sql, binding, revealed, is_percent_doubled=is_percent_doubled)
     if not is_behind_masks(aside, binding, revealed):
         check_parsed(aside, binding, revealed, returned=returned)
+    return aside
 
 
 def check_parsed(

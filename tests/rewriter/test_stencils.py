@@ -31,7 +31,7 @@ def _stencil(binding: Binding, apart: Drawn) -> Stencil:
     if not are_free(read, apart.stand_ins):
         return UNFIT
     rewritten = rewrite_read(read, binding, Terms())
-    return stencil(rewritten, apart, outcome(rewritten))
+    return stencil(rewritten, read, apart, outcome=outcome(rewritten))
 
 
 def _changed(apart: Drawn, random: Random) -> str:
@@ -173,12 +173,14 @@ def test_a_list_of_parameters_stays_in_its_place() -> None:
     """One that would stand twice, or within a call, is not shared: parameters keep their number and order."""
     apart = drawn("SELECT a FROM t WHERE a IN (?, ?)", "sqlite", is_percent_doubled=False)
     assert apart is not None
+    read = read_statement(apart.template, "sqlite")
     for masked in (f"{apart.template} {apart.template}", apart.template.replace(f"?{MARK}000", f"CONCAT(?{MARK}000)")):
         rewritten = Rewritten(sql=masked, original=apart.template, kind=StatementKind.SELECT, dialect="sqlite")
-        assert stencil(rewritten, apart, outcome(rewritten)) is UNFIT
+        assert stencil(rewritten, read, apart, outcome=outcome(rewritten)) is UNFIT
     quoted = f'SELECT a AS "a = {MARK}000" FROM t WHERE a = {MARK}000'
     rewritten = Rewritten(sql=quoted, original=quoted, kind=StatementKind.SELECT, dialect="sqlite")
-    assert stencil(rewritten, Drawn(quoted, (f"{MARK}000",), ("5",)), outcome(rewritten)) is UNFIT
+    apart = Drawn(quoted, (f"{MARK}000",), ("5",))
+    assert stencil(rewritten, read_statement(quoted, "sqlite"), apart, outcome=outcome(rewritten)) is UNFIT
 
 
 def test_texts_of_one_shape_take_one_entry(shop: Shop) -> None:
