@@ -13,7 +13,7 @@ from masking import ColumnName, Mask, Policy, PolicyError, Problem, TableName, m
 from masking.masks import Constant, Expression, Hash, Null
 from masking.names import Principal
 from masking.types import Dialect
-from rewriter.column_rules import Rules, inherit, masks_by_relation, open_ended, unmasked_parents
+from rewriter.column_rules import Rules, inherit, masks_by_relation, open_ended, order_problems, unmasked_parents
 from rewriter.resolution import Resolver
 from rewriter.schema import Catalog, Column, Relation
 from rewriter.system_catalogs import measured_columns
@@ -179,7 +179,7 @@ def bind(
     for key, rules in carried.items():
         masks[key] = {**rules, **masks.get(key, {})}
     inherit(masks, catalog)
-    problems.extend(unmasked_parents(masks, catalog))
+    problems.extend((*unmasked_parents(masks, catalog), *order_problems(policy, masks, catalog)))
     lookups = frozenset(name for name, rule in policy.columns.items() if rule.lookup == "exact")
     target = _Target(catalog, principal, problems, open_ended(policy, catalog), lookups)
     protected = {key: _protected(catalog.relations[key], rules, target) for key, rules in masks.items()}

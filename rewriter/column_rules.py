@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from masking import ColumnName, Mask, Policy, Problem, TableName
-from rewriter.schema import Catalog, Column, Relation
+from rewriter.schema import Catalog, Column, Relation, RelationKind
 
 Rules = dict[str, tuple[ColumnName, Mask]]
 """Column as the database spells it → how the policy calls it, and its mask."""
@@ -130,3 +130,23 @@ def unmasked_parents(masks: dict[tuple[str, str], Rules], catalog: Catalog) -> I
                     message=f"{rules[column][0]} can also be read through {'.'.join(parent)}",
                     hint=f"Give the mask to {'.'.join(parent)}.{column}; its children and partitions inherit it.",
                 )
+
+
+def order_problems(policy: Policy, masks: dict[tuple[str, str], Rules], catalog: Catalog) -> Iterator[Problem]:
+    """Why `row_order: pinned` cannot be had: the order of rows is the engine's to choose, or that of a masked key."""
+    if policy.row_order != "pinned":
+        return
+    if catalog.dialect == "postgresql":
+        yield Problem(
+            message="row_order: pinned is not to be had: PostgreSQL chooses the order of rows itself",
+            hint="Leave it out, and ask for an order where it matters.",
+        )
+    for relation in (catalog.relations[key] for key in masks if catalog.dialect in ("mysql", "sqlite")):
+        is_by_key = relation.kind is RelationKind.TABLE and (catalog.dialect == "mysql" or not relation.has_rowid)
+        key = frozenset(relation.primary_key)
+        # Without a primary key, MySQL stores rows in the order of the first unique one.
+        if is_by_key and (not key or not key.isdisjoint(masks[relation.key])):
+            yield Problem(
+                message=f"row_order: pinned is not to be had: {relation.name} may be stored in a masked column's order",
+                hint="Give the table a primary key of unmasked columns, or leave row_order out.",
+            )

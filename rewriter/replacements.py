@@ -16,6 +16,7 @@ from rewriter.grouping import grouping_edit
 from rewriter.lookups import Lookup
 from rewriter.mentions import Mentions
 from rewriter.merging import WHOLE, is_kept_whole
+from rewriter.pinned_order import is_pinned, pinning
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.qualifiers import named_apart, qualifier_edits
 from rewriter.scans import Scan
@@ -94,7 +95,7 @@ def replacement(work: Work, scan: Scan, names: Mentions, *, view: MaskedView | N
     # A star does not show a hidden column, but the check cannot tell.
     hidden = {column.name.lower() for column in scan.relation.columns if column.is_hidden}
     is_open = protected.is_open_ended or not hidden.isdisjoint(protected.masked_words)
-    is_fixed = is_strange or (is_open and names.is_everything(scan))
+    is_fixed = is_strange or (is_open and names.is_everything(scan)) or is_pinned(protected, binding)
     columns = needed(scan, protected, names, lookups=work.lookups.get(scan.start, ()))
     sensitive = columns.names
     masked, shown = sensitive - revealed, (sensitive & revealed) | columns.partly_shown
@@ -106,7 +107,8 @@ def replacement(work: Work, scan: Scan, names: Mentions, *, view: MaskedView | N
     select = masked_select(protected, columns, revealed, source="\x00")
     head, tail = statement.written(select).split("\x00")
     end = f"{clauses.lock}{tail}{whole}" if tail else f"{whole}{clauses.lock}"
-    select = f"{head}{clauses.before}{statement.written(source)}{clauses.after}{end}"
+    after = pinning(protected, clauses, binding) if source is protected.sql else clauses.after
+    select = f"{head}{clauses.before}{statement.written(source)}{after}{end}"
     return Replacement(scan, columns, clauses, select, masked, shown, is_fixed=is_fixed)
 
 

@@ -41,7 +41,7 @@ from rewriter.views import (
     stored_row_functions,
     within,
 )
-from rewriter.write_plan import NO_WRITES, Reads, WritePlan, check_target, write_plan
+from rewriter.write_plan import NO_WRITES, Reads, WritePlan, check_targets, write_plan
 from rewriter.writes import writes
 
 
@@ -103,8 +103,7 @@ def _plan(work: Work) -> StatementPlan:
     if not watched and not touched and words.isdisjoint(statement.words):
         return StatementPlan(found, (), frozenset(edits))
     _check_accounted(statement, words)
-    for scan in touched:
-        check_target(scan)
+    check_targets(statement, touched, binding)
     shown, work = work.revealed, work if not written else replace(work, revealed=frozenset())
     names = _mentioned(work, found)
     # What stands around a view's text may use more columns than the text does.

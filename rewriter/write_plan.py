@@ -14,6 +14,7 @@ from rewriter.binding import Binding
 from rewriter.edits import Edit
 from rewriter.errors import Reason, StatementRefused
 from rewriter.lookups import WriteLookups, write_lookups
+from rewriter.pinned_order import check_order_of_write
 from rewriter.scans import Scan
 from rewriter.schema import RelationKind
 from rewriter.scopes import Scopes
@@ -113,11 +114,13 @@ def _telling_count(write: Write, statement: Statement, guard: WriteGuard) -> Tel
     return TellingCount.ALWAYS if isinstance(write.node, exp.Insert) else TellingCount.CHANGED
 
 
-def check_target(scan: Scan) -> None:
-    """Nothing, when rows of the scan's relation can be written.
+def check_targets(statement: Statement, targets: Iterable[Scan], binding: Binding) -> None:
+    """Nothing, when rows of the relations of `targets` can be written.
 
     Raises:
-        StatementRefused: it is a view.
+        StatementRefused: one is a view, or the order in which rows are found would show.
     """
-    if scan.relation.kind is not RelationKind.TABLE:
-        raise StatementRefused(Reason.WRITE, f"Write to the table itself instead of the view {scan.relation.name}.")
+    for scan in targets:
+        if scan.relation.kind is not RelationKind.TABLE:
+            raise StatementRefused(Reason.WRITE, f"Write to the table itself instead of the view {scan.relation.name}.")
+        check_order_of_write(statement, binding)
