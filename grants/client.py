@@ -81,7 +81,8 @@ class Grants:
         (default: the variable `UNMASK_AUDIT_CHECKPOINTS`): without one, records cut off at the end are not missed.
 
         Raises:
-            StoreError: a URL is no such URL, or an embedded server does not start.
+            StoreError: a URL is no such URL, an embedded server does not start, or a cluster does not answer: it is
+                asked at once which servers it has.
         """
         store = Store(url)
         if sinks is None:

@@ -1,5 +1,6 @@
 """A role of the database is there for the statements of its holder alone, and never left standing."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from grants import Event, Filter, JsonLinesSink
 from grants.errors import RuleError
@@ -237,6 +239,42 @@ def test_a_statement_that_is_cut_off_leaves_none(site: Site, engine: Engine, *, 
     assert cause in ("57014", "57P01", "08003", None)  # None: the connection is gone
     assert outcome(engine, WHO, who="dee") == site.login
     assert outcome(engine, WHO) == site.desk
+
+
+@pytest.mark.parametrize("name", ["asyncpg", "psycopg_async"])
+@pytest.mark.parametrize("level", ["AUTOCOMMIT", "READ COMMITTED"])
+def test_a_task_that_is_cancelled_leaves_none(site: Site, desk_house: House, *, name: str, level: str) -> None:
+    """In the middle of its statement; whoever has the connection next has none of it."""
+    engine = AsyncEngine(site.engine(name, isolation_level=level))
+    hooked(engine.sync_engine, desk_house)
+    desk_house.granted("role:desk")
+
+    async def who(principal: str) -> object:
+        with acting_as(principal):
+            async with engine.connect() as connection:
+                return await connection.scalar(text(WHO))
+
+    async def slow() -> None:
+        with acting_as("ana"):
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT count(*) FROM cases a, generate_series(1, 2000000000) n"))
+
+    async def story() -> None:
+        for _ in range(500):
+            if await who("ana") == site.desk:
+                break
+            await asyncio.sleep(0.01)
+        for wait in (0.003, 0.2):
+            task = asyncio.create_task(slow())
+            await asyncio.sleep(wait)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await who("dee") == site.login
+            assert await who("ana") == site.desk
+        await engine.dispose()
+
+    asyncio.run(story())
 
 
 def test_rows_of_a_server_side_cursor_outlive_it(site: Site, engine: Engine) -> None:
