@@ -22,6 +22,7 @@ from masking.mask_forms import MASKS, FormError, is_mask_form, mask_settings
 from masking.masks import Hash
 from masking.names import ColumnName, Principal, TableName
 from masking.policy import ApprovalRule, BreakGlass, ColumnRule, Escalation, Person, StandingRule, TableRule
+from masking.policy_words import said
 from masking.references import FILLER, Declared, reference_problems
 from masking.yaml_text import Path as FilePath
 from masking.yaml_text import YamlText, read_yaml
@@ -132,22 +133,8 @@ def _shape_problem(detail: ErrorDetails, read: YamlText) -> Problem:
     if detail["type"] == "missing":
         return read.problem(path, f"{key} is missing", f"Add `{key}: …` here.", is_key=True)
     if key == "[key]":
-        return read.problem(path, f"not a name: {_said(detail)}", "Use letters, digits and . @ + / - _", is_key=True)
-    return read.problem(path, f"{key}: {_said(detail)}" if isinstance(detail["loc"][-1], str) else _said(detail))
-
-
-_SAID = {
-    "tuple_type": "a list is expected here",
-    "dict_type": "a mapping is expected here",
-    "model_type": "a mapping is expected here",
-    "model_attributes_type": "a mapping is expected here",
-    "string_type": "text is expected here; put it between quotes",
-}
-
-
-def _said(detail: ErrorDetails) -> str:
-    message = detail["msg"]
-    return _SAID.get(detail["type"], message[:1].lower() + message[1:])
+        return read.problem(path, f"not a name: {said(detail)}", "Use letters, digits and . @ + / - _", is_key=True)
+    return read.problem(path, f"{key}: {said(detail)}" if isinstance(detail["loc"][-1], str) else said(detail))
 
 
 def _file_path(path: FilePath, read: YamlText) -> FilePath:

@@ -308,3 +308,22 @@ def test_dependence_on_the_principal_is_known() -> None:
     """Only an expression that mentions the principal makes a policy depend on it."""
     assert not Policy.parse('columns: {a.b: {expression: "left({column}, 2)"}}').is_principal_dependent
     assert Policy.parse('columns: {a.b: {expression: "nullif({column}, :principal)"}}').is_principal_dependent
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("columns: {a.b: {mask: {hash: short}}}", "key: at least 16 characters are expected here"),
+        ("columns: {a.b: {mask: {bucket: 0}}}", "size: a number of at least 0.000000001 is expected here"),
+        ("columns: {a.b: {mask: redact, lookup: maybe}}", "lookup: expected 'exact'"),
+        ("columns: {a.b: {mask: redact, tags: ['a b']}}", "a name is expected here: letters, digits and . @ + / - _"),
+        ("people: {bo: {notify: [nonsense]}}", "a URL such as mailto://…, or env:NAME, is expected here"),
+        ("owners: ['']", "a name without blanks is expected here"),
+        ("standing: [{principals: [], scopes: [a.b]}]", "principals: it may not be empty"),
+    ],
+)
+def test_faults_are_told_in_plain_words(text: str, message: str) -> None:
+    """Those of whoever writes a policy: no items, no exponents, no patterns."""
+    with pytest.raises(PolicyError) as raised:
+        Policy.parse(text)
+    assert message in [problem.message for problem in raised.value.problems]
