@@ -25,6 +25,7 @@ from rewriter.grammar import plain, simplified
 from rewriter.grammar_writes import with_insert
 from rewriter.kinds import StatementKind, simple_kind, unknown_kind
 from rewriter.lexical_forms import PATTERNS
+from rewriter.parser_log import IS_READING
 from rewriter.placeholders import check_quotes_closed, parseable
 from rewriter.token_runs import turned
 
@@ -266,6 +267,7 @@ def _is_writing(tree: exp.Expr) -> bool:
 
 def _trees(text: str, tokens: tuple[Token, ...], dialect: Dialect) -> list[exp.Expr | None]:
     parser = _MACHINES.parsers[dialect]
+    reading = IS_READING.set(True)
     try:
         return parser.parse(list(tokens), text)
     except ParseError:
@@ -273,6 +275,8 @@ def _trees(text: str, tokens: tuple[Token, ...], dialect: Dialect) -> list[exp.E
             with suppress(ParseError):
                 return parser.parse(simpler, text)
         raise
+    finally:
+        IS_READING.reset(reading)
 
 
 def _unparseable() -> StatementRefused:

@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlglot import parse_one
 
 from masking.types import Dialect
 from rewriter.errors import Reason, StatementRefused
 from rewriter.placeholders import MAX_CHARACTERS, parseable
+from rewriter.statement import read_statement
 
 
 @pytest.mark.parametrize(
@@ -84,3 +86,13 @@ def test_any_text_keeps_its_length_or_is_refused(sql: str, dialect: Dialect, is_
         return
     assert len(read.text) == len(sql)
     assert all(read.text[start + 1 : end - 1] == sql[start + 1 : end - 1] for start, end in read.quoted.items())
+
+
+def test_the_parser_logs_no_literal(caplog: pytest.LogCaptureFixture) -> None:
+    """What the parser does not understand of a literal is nobody's to read in a log; other users of it are heard."""
+    sql = "SELECT js -> 'secret[]' FROM rich"
+    parse_one(sql, dialect="mysql")
+    assert "segment" in caplog.text, "the parser has nothing to say of it"
+    caplog.clear()
+    read_statement(sql, "mysql")
+    assert not caplog.records
