@@ -2,6 +2,7 @@
 #
 #   make demo     the whole story on a throw-away database (DATABASE_URL=…, REDIS_URL=… to use yours)
 #   make test     the tests, against the built wheel (ARGS="-k scans -n 2" is handed to pytest)
+#   make suite    SQLAlchemy's own dialect suite through hooked engines: ten minutes (ARGS="-k sqlite": two)
 #   make lint     formatting, lint rules, types, direction of imports
 #   make bench    the figures that the README quotes (ARGS="--rounds 200 --json timings.json")
 #   make lock     the locked requirements, resolved anew
@@ -15,13 +16,16 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test suite lint bench lock clean
 
 demo: $(VENV)/demo.stamp $(VENV)/wheel.stamp
 	$(BIN)/unmask demo $${DATABASE_URL:+--database "$$DATABASE_URL"} $${REDIS_URL:+--redis "$$REDIS_URL"}
 
 test: $(VENV)/dev.stamp $(VENV)/wheel.stamp
 	$(BIN)/pytest $(ARGS)
+
+suite: $(VENV)/dev.stamp $(VENV)/wheel.stamp
+	$(BIN)/pytest tests/rewriter/run_dialect_suite.py $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
