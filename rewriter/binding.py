@@ -13,7 +13,16 @@ from masking import ColumnName, Mask, Policy, PolicyError, Problem, TableName, m
 from masking.masks import Constant, Expression, Hash, Null
 from masking.names import Principal
 from masking.types import Dialect
-from rewriter.column_rules import Rules, inherit, masks_by_relation, open_ended, order_problems, unmasked_parents
+from rewriter.column_rules import (
+    Rules,
+    inherit,
+    masks_by_relation,
+    open_ended,
+    order_problems,
+    plain_parents,
+    spoken_names,
+    unmasked_parents,
+)
 from rewriter.resolution import Resolver
 from rewriter.schema import Catalog, Column, Relation
 from rewriter.system_catalogs import measured_columns
@@ -138,13 +147,6 @@ def quotation_mark(dialect: Dialect) -> str:
     return "`" if dialect in ("mysql", "sqlite") else '"'
 
 
-def spoken_names(expression: str) -> str:
-    """`expression` in lower case, and once more with the quotes inside quoted names as the names have them."""
-    text = expression.lower()
-    plain = text.replace('""', '"').replace("``", "`").replace("]]", "]")
-    return f"{text}\n{plain}"
-
-
 def qualified(relation: Relation, catalog: Catalog) -> str:
     """The relation's full name, which no CTE, search path or temporary table can capture."""
     parts: list[str] = []
@@ -180,6 +182,7 @@ def bind(
         masks[key] = {**rules, **masks.get(key, {})}
     inherit(masks, catalog)
     problems.extend((*unmasked_parents(masks, catalog), *order_problems(policy, masks, catalog)))
+    problems.extend(plain_parents(masks, catalog))
     lookups = frozenset(name for name, rule in policy.columns.items() if rule.lookup == "exact")
     target = _Target(catalog, principal, problems, open_ended(policy, catalog), lookups)
     protected = {key: _protected(catalog.relations[key], rules, target) for key, rules in masks.items()}

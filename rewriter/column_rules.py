@@ -14,6 +14,13 @@ Rules = dict[str, tuple[ColumnName, Mask]]
 """Column as the database spells it → how the policy calls it, and its mask."""
 
 
+def spoken_names(expression: str) -> str:
+    """`expression` in lower case, and once more with the quotes inside quoted names as the names have them."""
+    text = expression.lower()
+    plain = text.replace('""', '"').replace("``", "`").replace("]]", "]")
+    return f"{text}\n{plain}"
+
+
 def open_ended(policy: Policy, catalog: Catalog) -> frozenset[tuple[str, str]]:
     """Relations, and what inherits from them, in which a column may come up that the policy masks."""
     tables = {*policy.tables, *(name.table for name, rule in policy.columns.items() if rule.optional)}
@@ -150,3 +157,20 @@ def order_problems(policy: Policy, masks: dict[tuple[str, str], Rules], catalog:
                 message=f"row_order: pinned is not to be had: {relation.name} may be stored in a masked column's order",
                 hint="Give the table a primary key of unmasked columns, or leave row_order out.",
             )
+
+
+def plain_parents(masks: dict[tuple[str, str], Rules], catalog: Catalog) -> Iterator[Problem]:
+    """A column that is generated from a masked one, and that a parent has as an ordinary one (PostgreSQL up to 15)."""
+    for key, rules in masks.items():
+        for column in catalog.relations[key].columns:
+            text = spoken_names(column.generation or "")
+            if column.name in rules or not any(name.lower() in text for name in rules):
+                continue
+            for parent in catalog.relations[key].parents & catalog.relations.keys():
+                own = {c.name for c in catalog.relations[parent].columns if c.generation is None}
+                if column.name in own - masks.get(parent, {}).keys():
+                    yield Problem(
+                        message=f"{'.'.join(parent)}.{column.name} shows a column of {'.'.join(key)} that is generated "
+                        "from a masked one",
+                        hint="Give it a mask of its own.",
+                    )

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from masking.names import ColumnName
-from rewriter.binding import BoundColumn, Protected, spoken_names
+from rewriter.binding import BoundColumn, Protected
+from rewriter.column_rules import spoken_names
 from rewriter.lookups import Lookup
 from rewriter.mentions import Mentions
 from rewriter.scans import Scan

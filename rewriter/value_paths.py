@@ -45,6 +45,20 @@ def value_spans(tokens: Sequence[Token], after: int) -> Iterator[tuple[int, int]
     yield from _spans(tokens, first, _last(tokens, first))
 
 
+def element_spans(tokens: Sequence[Token], after: int, index: int) -> Iterator[tuple[int, int]]:
+    """The same of the value at `index` of the row that is assigned to a list of names, whose last ends at `after`.
+
+    None where what is assigned is no row of so many values.
+    """
+    opening = next(i for i, token in enumerate(tokens) if token.start >= after) + 2
+    opening += word_at(tokens, opening) == "row"
+    if is_at(tokens, opening, TokenType.L_PAREN):
+        end = closing(tokens, opening)
+        marks = [opening, *_separators(tokens, opening + 1, end), end]
+        if index + 1 < len(marks):
+            yield from _spans(tokens, marks[index] + 1, marks[index + 1] - 1)
+
+
 def _last(tokens: Sequence[Token], first: int) -> int:
     depth = cases = 0
     for index in range(first, len(tokens)):

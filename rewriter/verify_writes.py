@@ -221,8 +221,11 @@ def _goes_back(column: exp.Column, *, is_null_known: bool) -> bool:
                 )
             case exp.Select():
                 is_value = child.arg_key == "expressions" and len(above.expressions) == 1
+            case exp.Tuple() | exp.Anonymous():
+                return _is_own_of_list(column, above, child)
             case exp.EQ():
-                return _is_assignment(above) and child is above.expression and _is_own(column, above)
+                is_plain = _is_assignment(above) and isinstance(above.this, exp.Column)
+                return is_plain and child is above.expression and _is_own(column, above, above.this)
             case _:
                 return False
         if not is_value:
@@ -232,13 +235,23 @@ def _goes_back(column: exp.Column, *, is_null_known: bool) -> bool:
 
 
 def _is_assignment(equation: exp.EQ) -> bool:
-    is_set = isinstance(equation.parent, exp.Update | exp.OnConflict) and equation.arg_key == "expressions"
-    return is_set and isinstance(equation.this, exp.Column)
+    return isinstance(equation.parent, exp.Update | exp.OnConflict) and equation.arg_key == "expressions"
 
 
-def _is_own(column: exp.Column, equation: exp.EQ) -> bool:
+def _is_own_of_list(column: exp.Column, row: exp.Expr, value: exp.Expr) -> bool:
+    """Whether a reference, the `value` in a row, means the column that the row's list assigns at its place."""
+    equation = row.parent
+    if not isinstance(equation, exp.EQ) or not _is_assignment(equation) or row is not equation.expression:
+        return False
+    is_row = isinstance(row, exp.Tuple) or row.name.lower() == "row"
+    names = equation.this.expressions if isinstance(equation.this, exp.Tuple) else []
+    places = [at for at, each in enumerate(row.expressions) if each is value]
+    is_placed = is_row and len(names) == len(row.expressions) and len(places) == 1
+    return is_placed and isinstance(names[places[0]], exp.Column) and _is_own(column, equation, names[places[0]])
+
+
+def _is_own(column: exp.Column, equation: exp.EQ, assigned: exp.Expr) -> bool:
     """Whether a reference means the column that is assigned, of the row that is written."""
-    assigned = equation.this
     write = equation.parent
     while write is not None and (isinstance(write.parent, exp.When) or not isinstance(write, _WRITES)):
         write = write.parent
@@ -247,7 +260,8 @@ def _is_own(column: exp.Column, equation: exp.EQ) -> bool:
     target = write.this.this if isinstance(write.this, exp.Schema) else write.this
     names = {target.alias_or_name.lower()}
     if target.args.get("joins"):
-        return bool(column.table) and column.table.lower() == assigned.table.lower()
+        table = assigned.args.get("table")
+        return table is not None and column.table.lower() == table.name.lower()
     return not column.table or column.table.lower() in names
 
 

@@ -19,7 +19,7 @@ from rewriter.scans import end_position, position
 from rewriter.scopes import Scopes, from_items
 from rewriter.shields import Shield
 from rewriter.statement import Statement
-from rewriter.value_paths import leaves, value_spans
+from rewriter.value_paths import element_spans, leaves, value_spans
 from rewriter.writes import Write
 
 
@@ -159,16 +159,30 @@ class WriteGuard:
                 )
             if not assignment.is_update or _is_default(assignment.value):
                 continue
-            if assignment.name is None or isinstance(assignment.name.parent, exp.Tuple | exp.Paren):
+            if assignment.name is None or not self._is_placed(assignment):
                 raise StatementRefused(Reason.WRITE, f"Assign {column.word} by itself, and not within a list.")
             first = self._statement.after(end_position(assignment.name.this)) + 1
             shield = around.get(self._statement.tokens[first].start)
             if shield is not None:
                 yield from self._around(shield, KeptValue(column, protected, assignment.target.alias, self._binding))
                 continue
-            for low, high in value_spans(self._statement.tokens, end_position(assignment.name.this)):
+            for low, high in self._parts(assignment.name):
                 if not self._is_kept(low, high, assignment):
                     yield from self._guarded(assignment, protected, column, low=low, high=high)
+
+    @staticmethod
+    def _is_placed(assignment: Assignment) -> bool:
+        """Whether it can be told where the value stands: not, where a query gives several."""
+        above = assignment.name.parent if assignment.name is not None else None
+        return not isinstance(above, exp.Paren) and (not isinstance(above, exp.Tuple) or assignment.value is not None)
+
+    def _parts(self, name: exp.Expr) -> Iterator[tuple[int, int]]:
+        """First and last token of each part that the value assigned to a name can be."""
+        if isinstance(name.parent, exp.Tuple):
+            names = name.parent.expressions
+            index = next(at for at, other in enumerate(names) if other is name)
+            return element_spans(self._statement.tokens, end_position(names[-1].this), index)
+        return value_spans(self._statement.tokens, end_position(name.this))
 
     def _around(self, shield: Shield, kept: KeptValue) -> Iterator[Edit]:
         """The guard around a value that is put before the masked row: where it is that row's, what is stored stays."""

@@ -152,3 +152,9 @@ SELECT name FROM customers WHERE id = 1;
 -- needs: 15
 MERGE INTO customers c USING (VALUES (1)) AS v(id) ON c.id = v.id AND (c.*).ssn LIKE '123%' WHEN MATCHED AND c.* IS NOT NULL THEN UPDATE SET name = 'raw ';
 SELECT max(name) FROM customers WHERE name = 'raw ';
+-- title: a list of values, in another order
+UPDATE customers SET (email, name) = ('x', CASE WHEN true THEN ssn ELSE name END) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;
+-- title: a list that stores a sensitive column in another
+UPDATE customers SET (email, name) = ROW (name, COALESCE(ssn, email)) WHERE id = 1;
+SELECT name FROM customers WHERE id = 1;

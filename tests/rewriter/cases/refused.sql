@@ -41,7 +41,9 @@ UPDATE customers SET ssn = customers::text;
 -- reason: WRITE
 UPDATE customers SET (ssn, name) = (SELECT c.ssn, c.name FROM customers c WHERE c.id = 2);
 -- reason: WRITE
-UPDATE customers SET (ssn, name) = ('1', '2');
+UPDATE customers SET (ssn, name) = (SELECT '1', '2');
+-- reason: WRITE
+UPDATE customers SET (ssn, name) = (name || ssn, '2');
 -- reason: WRITE
 WITH c AS (SELECT max(ssn) AS s FROM customers) UPDATE customers SET ssn = c.s FROM c;
 -- reason: WRITE

@@ -37,3 +37,5 @@ DELETE FROM customers USING orders o NATURAL JOIN (SELECT id, number AS email FR
 UPDATE customers SET name = (WITH customers AS (SELECT note AS email FROM orders WHERE id = 101) SELECT customers.email FROM customers) WHERE id = 1;
 -- title: two tables of one name, masked in other columns
 UPDATE parcels SET note = (SELECT s.note FROM shop.parcels s WHERE s.id = parcels.id) WHERE parcels.code LIKE '%red%';
+-- title: a list of values
+UPDATE customers SET (email, name) = ((SELECT note FROM orders WHERE id = 101), email) WHERE id = 1;

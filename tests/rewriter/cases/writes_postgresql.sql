@@ -109,3 +109,9 @@ MERGE INTO customers c USING (VALUES (1, 'm'), (90, 'n')) AS v(id, note) ON c.id
 -- title: MERGE that deletes what has no source
 -- needs: 17
 MERGE INTO customers2 c USING (SELECT id FROM customers2 WHERE id < 6) AS v ON c.id = v.id WHEN NOT MATCHED BY SOURCE AND c.ssn > '***-**-6005' THEN DELETE WHEN MATCHED THEN UPDATE SET score = 1;
+-- title: a list of values
+UPDATE customers SET (email, name) = ((SELECT note FROM orders WHERE id = 101), email) WHERE id = 1;
+-- title: a list of values that keeps
+UPDATE customers SET (name, email) = (name || 'x', CASE WHEN id = 1 THEN 'w@x.example' ELSE email END), city = 'y' WHERE id < 3;
+-- title: a list of values in an upsert
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'a***@***.example') ON CONFLICT (id) DO UPDATE SET (name, email) = (excluded.name, excluded.email);

@@ -50,3 +50,9 @@ UPDATE customers SET salary = COALESCE(3, salary), email = COALESCE('z@x.example
 UPDATE customers SET name = (WITH customers AS (SELECT note AS email FROM orders WHERE id = 101) SELECT customers.email FROM customers), email = (WITH customers AS (SELECT 'q@x.example' AS email) SELECT email FROM customers) WHERE id = 1;
 -- title: a table called by a string
 UPDATE 'customers' SET name = 'x' WHERE 'customers'.'email' LIKE 'a*%' RETURNING id, 'customers'.email;
+-- title: a list of values
+UPDATE customers SET (email, name) = ((SELECT note FROM orders WHERE id = 101), email) WHERE id = 1;
+-- title: a list of values that keeps
+UPDATE customers SET (name, email) = (name || 'x', CASE WHEN id = 1 THEN 'w@x.example' ELSE email END), city = 'y' WHERE id < 3;
+-- title: a list of values in an upsert
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'a***@***.example') ON CONFLICT (id) DO UPDATE SET (name, email) = (excluded.name, excluded.email);
