@@ -160,7 +160,7 @@ class Hook:
         view = self.schemas.known(connection) or self._outcomes.load(connection)
         while True:
             lane = self._lanes.of(who, access, is_formatted=False)
-            rewritten = self._outcomes.rewritten(Ask(text, connection, who, is_formatted=False), view, lane.allowed)
+            rewritten = self._outcomes.foreseen(Ask(text, connection, who, is_formatted=False), lane.allowed)
             left = self._reporter.left(access, Run(rewritten, view.catalog.database, parameters=()))
             if left is access:
                 return rewritten

@@ -122,6 +122,10 @@ class Outcomes:
         self._schemas.refresh()
         return self._in_latest(ask, allowed, read=read)
 
+    def foreseen(self, ask: Ask, allowed: Allowance) -> Rewritten:
+        """As `rewritten`, in the schema as it is now; a relation that it lacks is a refusal, not the engine's error."""
+        return self._in_latest(ask, allowed, read=None)
+
     def _in_latest(self, ask: Ask, allowed: Allowance, *, read: Statement | None) -> Rewritten:
         """As `rewritten`, in the schema as it is now, with what this connection alone sees of it."""
         view = self.load(ask.connection)

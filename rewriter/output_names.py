@@ -63,7 +63,7 @@ def _is_in_item(node: exp.Expr, known: dict[int, bool]) -> bool:
     above = node.parent
     while above is not None and id(node) not in known:
         passed.append(id(node))
-        if node.arg_key == "expressions" and isinstance(above, exp.Select):
+        if node.arg_key == "expressions" and isinstance(above, exp.Select | exp.Returning):
             known[id(node)] = True
             break
         node, above = above, above.parent

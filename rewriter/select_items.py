@@ -10,6 +10,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from rewriter.kinds import StatementKind
 from rewriter.statement import Statement
+from rewriter.token_runs import is_at, word_at
 
 _ENDS = frozenset("from where group having order limit union intersect except into".split())
 _FREE_ENDS = frozenset("window for lock fetch offset procedure".split())
@@ -86,3 +87,25 @@ def _is_end(statement: Statement, index: int, word: str) -> bool:
 def _ended(first: int, after: int) -> Iterator[SelectItem]:
     if 0 <= first < after:
         yield SelectItem(first, after - 1)
+
+
+def returned_items(statement: Statement, start: int) -> Iterator[SelectItem]:
+    """Each item of the RETURNING of the write whose tables are named before `start`."""
+    tokens = statement.tokens
+    depth = 0
+    first: int | None = None
+    last = len(tokens)
+    for index, token in enumerate(tokens):
+        if token.start < start:
+            continue
+        depth += is_at(tokens, index, TokenType.L_PAREN) - is_at(tokens, index, TokenType.R_PAREN)
+        if depth < 0:
+            last = index
+            break
+        if first is None and depth == 0 and word_at(tokens, index) == "returning":
+            first = index + 1
+        elif first is not None and depth == 0 and token.token_type == TokenType.COMMA:
+            yield SelectItem(first, index - 1)
+            first = index + 1
+    if first is not None:
+        yield SelectItem(first, last - 1)

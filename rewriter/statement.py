@@ -249,6 +249,8 @@ def _parsed(text: str, tokens: tuple[Token, ...], dialect: Dialect) -> tuple[Sta
         trees = _trees(text, tokens, dialect)
     except Exception as error:  # the parser raises several kinds; whichever it is, the text is not understood
         raise _unparseable() from error
+    if not any(trees):
+        raise StatementRefused(Reason.UNPARSEABLE, "Write a statement: there is none in the text.")
     if len(trees) != 1 or trees[0] is None:
         raise StatementRefused(Reason.SEVERAL_STATEMENTS, "Send one statement at a time, and not an empty one.")
     tree = trees[0]

@@ -79,11 +79,12 @@ def _check_joins(write: Write, words: set[str]) -> None:
 
 
 def _check_methods(write: Write, words: set[str], shields: Sequence[Shield]) -> None:
-    """DuckDB's `ssn.upper()` is no column to the parser, and `COLUMNS('s.*')` names none."""
+    """DuckDB's `ssn.upper()` and `(ssn || 'x').upper()` name no column to the parser, and `COLUMNS('s.*')` none."""
     for dot in write.node.find_all(exp.Dot):
-        is_method = isinstance(dot.this, exp.Identifier) and dot.this.name.lower() in words
-        if is_method and not any(shield.has(dot) for shield in shields):
-            raise StatementRefused(Reason.WRITE, f"Write f({dot.this.name}) instead of {dot.this.name}.f().")
+        for name in dot.this.find_all(exp.Identifier):
+            is_bare = not isinstance(name.parent, exp.Column | exp.Table | exp.TableAlias | exp.Alias)
+            if is_bare and name.name.lower() in words and not any(shield.has(dot) for shield in shields):
+                raise StatementRefused(Reason.WRITE, f"Write f({name.name}) instead of {name.name}.f().")
     columns = write.node.find_all(exp.Columns)
     if any(node.find_ancestor(exp.Query, type(write.node)) is write.node for node in columns):
         raise StatementRefused(Reason.WRITE, "Name the columns instead of writing COLUMNS().")

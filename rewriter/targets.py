@@ -5,8 +5,8 @@
 engine can take it for the target's. What RETURNING shows keeps its names.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
@@ -18,10 +18,11 @@ from rewriter.errors import Reason, StatementRefused
 from rewriter.in_place import mask_in_place
 from rewriter.scans import Scan, end_position, position
 from rewriter.scopes import Item, Scopes, unclear
+from rewriter.select_items import returned_items
 from rewriter.shields import Shield
 from rewriter.statement import Statement
 from rewriter.target_forms import check_forms, check_qualified_row, check_star
-from rewriter.token_runs import is_at, word_at
+from rewriter.token_runs import is_at
 from rewriter.writes import Write, joined
 
 
@@ -126,6 +127,9 @@ class Targets:
         bound = next(c for c in protected.columns if c.word == column.name.lower())
         first = column.args.get("catalog") or column.args.get("db") or column.args.get("table") or column.this
         place = self._place(column, position(first), end_position(column.this))
+        if place.is_item and place.is_shown and self._statement.dialect == "sqlite":
+            # There RETURNING calls a column as its table does, however the statement spells it.
+            place = replace(place, name=next(c.name for c in target.relation.columns if c.name.lower() == bound.word))
         text = self._masked(bound, target, place, revealed=revealed)
         if text is not None:
             self._reads.edits.add(Edit(place.start, place.end, self._named(text, place)))
@@ -167,8 +171,12 @@ class Targets:
             assert column.name is not None
             self._reads.revealed.add(column.name)
             return None
-        if column.generation is not None and place.is_shown and self._statement.dialect == "duckdb":
-            raise StatementRefused(Reason.WRITE, f"Leave {column.word} out of RETURNING: it is generated from a mask.")
+        if column.generation is not None and self._statement.dialect == "duckdb":
+            # Its mask is a query, which DuckDB takes in neither place.
+            where = "RETURNING" if place.is_shown else "DO UPDATE" if isinstance(self._write.node, exp.Insert) else None
+            if where is not None:
+                hint = f"Leave {column.word} out of {where}: it is generated from a mask."
+                raise StatementRefused(Reason.WRITE, hint)
         protected = self._protected[id(scan.node)]
         names = (other.name for other in protected.columns if other is column or column.generation is not None)
         self._reads.masked.update(name for name in names if name is not None)
@@ -225,8 +233,8 @@ class Targets:
     # Stars of RETURNING.
 
     def _stars(self, revealed: frozenset[ColumnName]) -> None:
-        for first, last in _returned(self._statement, self._write):
-            tokens = self._statement.tokens[first : last + 1]
+        for item in returned_items(self._statement, max(scan.end for scan in self._write.targets)):
+            tokens = self._statement.tokens[item.first : item.last + 1]
             if any(shield.start == tokens[0].start for shield in self._shields):
                 continue
             if tokens[-1].token_type != TokenType.STAR or len(tokens) > 3:  # noqa: PLR2004 -- alias . *
@@ -273,26 +281,3 @@ def _others(node: exp.Expr) -> list[exp.Expr]:
 def _is_star(tokens: tuple[Token, ...], index: int) -> bool:
     """Whether a star stands where it means columns."""
     return is_at(tokens, index, TokenType.STAR) and (index == 0 or is_at(tokens, index - 1, TokenType.DOT))
-
-
-def _returned(statement: Statement, write: Write) -> Iterator[tuple[int, int]]:
-    """First and last token of each item of the write's RETURNING."""
-    tokens = statement.tokens
-    depth = 0
-    first: int | None = None
-    start = max(scan.end for scan in write.targets)
-    last = len(tokens)
-    for index, token in enumerate(tokens):
-        if token.start < start:
-            continue
-        depth += is_at(tokens, index, TokenType.L_PAREN) - is_at(tokens, index, TokenType.R_PAREN)
-        if depth < 0:
-            last = index
-            break
-        if first is None and depth == 0 and word_at(tokens, index) == "returning":
-            first = index + 1
-        elif first is not None and depth == 0 and token.token_type == TokenType.COMMA:
-            yield first, index - 1
-            first = index + 1
-    if first is not None:
-        yield first, last - 1

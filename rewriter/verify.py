@@ -17,6 +17,7 @@ from rewriter.binding import Binding, Protected
 from rewriter.errors import LeakError
 from rewriter.kinds import StatementKind
 from rewriter.masked_tables import STAND_IN, SetAside, masked_words, set_aside
+from rewriter.reserved import is_keyword
 from rewriter.statement import Statement, read_statement
 from rewriter.token_check import IMPLICIT, SYSTEM_WORDS, by_word, is_behind_masks, is_harmless_star
 from rewriter.verify_shields import out_of_reach
@@ -48,13 +49,16 @@ class _Outside:
     """What is left of a statement once its masked tables are set aside.
 
     `spoken`: its tokens' texts in lower case, and blanks around them. `starts`: where each begins. `sources`: names
-    that stand for one FROM item each. `places`: where tables and outputs are only named.
+    that stand for one FROM item each. `places`: where tables and outputs are only named, and keywords. `has_rows`:
+    whether a table's name stands for its row. `has_fields`: whether a column may stand before a dot.
     """
 
     spoken: list[str]
     starts: list[int]
     sources: set[str]
     places: frozenset[int]
+    has_rows: bool
+    has_fields: bool
 
 
 def verify(
@@ -123,11 +127,16 @@ def _is_described(table: exp.Expr) -> bool:
 
 
 def _outside(statement: Statement, tables: Iterable[exp.Expr]) -> _Outside:
+    keywords = (token.start for index, token in enumerate(statement.tokens) if is_keyword(statement, index))
     return _Outside(
         spoken=[*_EDGE, *(_spoken(statement, token) for token in statement.tokens), *_EDGE],
         starts=[*(-1 for _ in _EDGE), *(token.start for token in statement.tokens)],
         sources=_sources(statement),
-        places=frozenset(place for table in tables for place in _places(table)) | _names_given(statement),
+        places=frozenset(place for table in tables for place in _places(table))
+        | _names_given(statement)
+        | frozenset(keywords),
+        has_rows=statement.dialect in ("postgresql", "duckdb"),
+        has_fields=statement.dialect == "duckdb",
     )
 
 
@@ -276,7 +285,8 @@ def _reaches(outside: _Outside, index: int, scan: _Raw, *, words: frozenset[str]
     is_row = word == scan.alias and not is_followed_by_dot and qualifier not in outside.sources
     if is_row and not _is_lock_target(spoken, index):
         return True
-    return (word in words and not is_elsewhere) or (word in IMPLICIT and not is_followed_by_dot and qualifier is None)
+    is_column = word in words and (outside.has_fields or not is_followed_by_dot)
+    return (is_column and not is_elsewhere) or (word in IMPLICIT and not is_followed_by_dot and qualifier is None)
 
 
 def _is_lock_target(spoken: list[str], index: int) -> bool:

@@ -194,8 +194,9 @@ class WriteGuard:
         """Whether a part is the assigned column itself."""
         tokens = self._statement.tokens[low : high + 1]
         is_name = all(token.token_type == TokenType.DOT or self._statement.is_word(token) for token in tokens)
-        is_own = len(tokens) == 1 or tokens[-3].text.lower() == assignment.target.word
-        return is_name and is_own and tokens[-1].text.lower() == assignment.column
+        qualifier = tokens[-3:-2]  # `DATE '…'` reads as two words
+        is_own = len(tokens) == 1 or (qualifier and qualifier[0].text.lower() == assignment.target.word)
+        return bool(is_name and is_own) and tokens[-1].text.lower() == assignment.column
 
     def _guarded(
         self, assignment: Assignment, protected: Protected, column: BoundColumn, *, low: int, high: int

@@ -122,8 +122,8 @@ def _at_most(finding: Finding) -> str:
 
 
 def request_words(findings: tuple[Finding, ...]) -> tuple[str, ...]:
-    """The words of the command that asks for what is masked and can be granted; empty if there is nothing."""
-    wanted = [one for one in findings if not one.is_revealed and one.is_grantable]
+    """The words of the command that asks for what is masked in any row and can be granted; empty if there is nothing."""
+    wanted = [one for one in findings if (one.is_partly or not one.is_revealed) and one.is_grantable]
     if not wanted:
         return ()
     longest = rules.longest([one.rule for one in wanted if one.rule])

@@ -149,6 +149,7 @@ def _document(three: "Trio", tally: "Tally") -> dict[str, Any]:
     return {
         "is_proven": not (tally.leaks or tally.differences),
         "statements": tally.count,
+        "writes": tally.writes,
         "equal": tally.verdicts[Verdict.EQUAL],
         "invalid": tally.verdicts[Verdict.INVALID],
         "slow": tally.verdicts[Verdict.SLOW],
@@ -173,6 +174,7 @@ def _print(three: "Trio", tally: "Tally") -> None:
     print_facts(
         (
             ("statements", f"{tally.count}, of seeds {tally.seed} to {tally.seed + tally.count - 1}"),
+            ("writes", f"{tally.writes} of them"),
             ("equal", f"{tally.verdicts[Verdict.EQUAL]}"),
             ("not valid", f"{tally.verdicts[Verdict.INVALID]}, for the engine itself"),
             ("too slow", str(tally.verdicts[Verdict.SLOW] or "")),

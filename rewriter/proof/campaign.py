@@ -2,14 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rewriter.errors import Reason
 from rewriter.proof.comparison import Finding, Verdict, compared
 from rewriter.proof.shrinking import shrunk
-from rewriter.proof.statements import statement
+from rewriter.proof.statements import drawn
 from rewriter.proof.trio import Trio
 from rewriter.proof.vocabulary import vocabulary
+from rewriter.proof.writes import Drawn
 
 _MOST_FAULTS = 10
 """Faults that are shrunk and shown; further ones are counted."""
@@ -27,9 +28,13 @@ class Fault:
 
 @dataclass(slots=True)
 class Tally:
-    """What has been found so far. `seed`: the first statement's; the others follow it. `hints`: those of refusals."""
+    """What has been found so far.
+
+    `seed`: the first statement's; the others follow it. `writes`: how many of them write. `hints`: those of refusals.
+    """
 
     seed: int
+    writes: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     refusals: Counter[Reason] = field(default_factory=Counter)
     hints: Counter[str] = field(default_factory=Counter)
@@ -56,16 +61,17 @@ def prove(trio: Trio, tally: Tally, *, is_over: Callable[[], bool]) -> None:
     words = vocabulary(trio.binding, trio.values, trio.reserved)
     while not is_over():
         number = tally.seed + tally.count
-        sql = statement(words, number)
-        finding = compared(trio, sql)
+        tried = drawn(words, number)
+        finding = compared(trio, tried)
+        tally.writes += tried.target is not None
         tally.verdicts[finding.verdict] += 1
         if finding.verdict is Verdict.REFUSED and finding.reason is not None:
             tally.refusals[finding.reason] += 1
             tally.hints[finding.detail] += 1
         if finding.verdict.is_difference and len(tally.faults) < _MOST_FAULTS:
-            tally.faults.append(_small(trio, sql, finding, seed=number))
+            tally.faults.append(_small(trio, tried, finding, seed=number))
 
 
-def _small(trio: Trio, sql: str, finding: Finding, *, seed: int) -> Fault:
-    small = shrunk(sql, lambda text: compared(trio, text).verdict is finding.verdict)
-    return Fault(seed, finding.verdict, small, compared(trio, small).detail)
+def _small(trio: Trio, tried: Drawn, finding: Finding, *, seed: int) -> Fault:
+    small = shrunk(tried.sql, lambda text: compared(trio, replace(tried, sql=text)).verdict is finding.verdict)
+    return Fault(seed, finding.verdict, small, compared(trio, replace(tried, sql=small)).detail)

@@ -9,15 +9,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from rewriter.errors import LeakError, Reason, StatementRefused
+from rewriter.proof.effects import Table, Written
 from rewriter.proof.scratch import SECONDS
 from rewriter.proof.trio import Trio
+from rewriter.proof.writes import Drawn
 
 _SURELY_IN_TIME = 0.9
 
@@ -34,6 +36,9 @@ class Verdict(StrEnum):
     NAMES = "other column names"
     TYPES = "other column types"
     ROWS = "other rows"
+    COUNT = "another row count"
+    WRITTEN = "other cells written"
+    LOST = "a secret neither kept nor replaced as the copy's"
     TWIN = "the twin answers otherwise"
 
     @property
@@ -59,9 +64,17 @@ class Finding:
     detail: str = ""
 
 
+_NOTHING = Written()
+_WITHHELD = -1
+"""The count of rows where MySQL's would tell whether a stored secret was the value that was given."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
-    """What a database gave. `error`: class and code, `message`: its text. `is_slow`: it was given up."""
+    """What a database gave. `error`: class and code, `message`: its text. `is_slow`: it was given up.
+
+    `count`: rows that a write says it touched, `written`: the rows of its table.
+    """
 
     names: tuple[str, ...] = ()
     types: tuple[object, ...] = ()
@@ -72,6 +85,8 @@ class _Answer:
     hint: str = ""
     is_crash: bool = False
     is_slow: bool = False
+    count: int | None = None
+    written: Written = _NOTHING
 
     @property
     def bag(self) -> Counter[str]:
@@ -79,19 +94,21 @@ class _Answer:
         return Counter(repr(row) for row in self.rows)
 
 
-def compared(trio: Trio, sql: str) -> Finding:
-    """The first fault of `sql`, if it has one."""
+def compared(trio: Trio, drawn: Drawn) -> Finding:
+    """The first fault of a statement, if it has one."""
+    table = Table.of(drawn, trio.binding)
     wanted, ours, theirs = (
-        _answer(connection, _spoken(trio, sql, database), trio)
+        _answer(connection, _spoken(trio, drawn.sql, database), trio, table=table)
         for connection, database in zip((trio.copy, trio.raw, trio.twin), _order(trio), strict=True)
     )
     if wanted.is_slow or ours.is_slow or theirs.is_slow:
         return Finding(Verdict.SLOW)
-    if _told(ours) != _told(theirs):
+    if _told(ours, table) != _told(theirs, table):
         return Finding(Verdict.TWIN, ours.refusal, _difference(ours, theirs))
     if wanted.error is not None:
         return Finding(Verdict.INVALID)
-    return _judged(wanted, ours)
+    found = _judged(wanted, ours)
+    return found if table is None or found.verdict is not Verdict.EQUAL else _effect(wanted, ours, table)
 
 
 def _order(trio: Trio) -> tuple[str, str, str]:
@@ -113,9 +130,20 @@ def _judged(wanted: _Answer, ours: _Answer) -> Finding:
     return Finding(Verdict.EQUAL)
 
 
-def _told(answer: _Answer) -> tuple[object, ...]:
+def _effect(wanted: _Answer, ours: _Answer, table: Table) -> Finding:
+    """What a write did, besides what it gave; a count that would tell of secrets is withheld."""
+    if ours.count not in (wanted.count, _WITHHELD):
+        return Finding(Verdict.COUNT, detail=f"expected {wanted.count}, not {ours.count}")
+    copy, stored = table.plain(wanted.written.after), table.plain(ours.written.after)
+    if copy != stored:
+        return Finding(Verdict.WRITTEN, detail=f"{(copy - stored).total()} of {copy.total()} rows differ")
+    return Finding(Verdict.LOST if table.has_lost(ours.written, wanted.written) else Verdict.EQUAL)
+
+
+def _told(answer: _Answer, table: Table | None) -> tuple[object, ...]:
     """All that somebody can tell an answer by."""
-    return answer.names, answer.types, answer.bag, answer.error, answer.message, answer.refusal
+    seen = table.plain(answer.written.after) if table is not None else None
+    return answer.names, answer.types, answer.bag, answer.error, answer.message, answer.refusal, answer.count, seen
 
 
 def _difference(wanted: _Answer, other: _Answer) -> str:
@@ -123,6 +151,8 @@ def _difference(wanted: _Answer, other: _Answer) -> str:
         return f"{wanted.refusal or wanted.error or 'rows'} and {other.refusal or other.error or 'rows'}"
     if wanted.message != other.message:
         return "other error texts"
+    if wanted.count != other.count:
+        return f"row counts {wanted.count} and {other.count}"
     missing, more = (wanted.bag - other.bag).total(), (other.bag - wanted.bag).total()
     return f"{missing} of {len(wanted.rows)} rows missing, {more} others"
 
@@ -132,21 +162,37 @@ def _spoken(trio: Trio, sql: str, database: str) -> str:
     return sql.replace(trio.databases[0], database) if trio.dialect == "mysql" else sql
 
 
-def _answer(connection: Connection, sql: str, trio: Trio) -> _Answer:
+def _answer(connection: Connection, sql: str, trio: Trio, *, table: Table | None) -> _Answer:
     started = time.monotonic()
     with _bounded(connection):
-        found = _asked(connection, sql, trio)
+        found = _asked(connection, sql, trio) if table is None else _written(connection, sql, trio, table=table)
     connection.rollback()
     return found if time.monotonic() - started < _SURELY_IN_TIME * SECONDS else _Answer(is_slow=True)
+
+
+def _written(connection: Connection, sql: str, trio: Trio, *, table: Table) -> _Answer:
+    before = table.rows(connection)
+    found = _asked(connection, sql, trio)
+    if found.error is not None:
+        return found
+    rows = tuple(tuple(map(_whole, row)) for row in found.rows) if trio.dialect == "sqlite" else found.rows
+    return replace(found, rows=rows, written=Written(before, table.rows(connection)))
+
+
+def _whole(value: object) -> object:
+    """SQLite's RETURNING gives the 1.0 of a column of numbers as 1, unless an expression reads it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _asked(connection: Connection, sql: str, trio: Trio) -> _Answer:
     try:
         result = connection.exec_driver_sql(sql)
-        described = result.cursor.description or ()
+        described = result.cursor.description if result.returns_rows else ()
         names = tuple(_name(column[0], trio) for column in described)
         types = tuple(_type(column[1], trio) for column in described)
-        return _Answer(names=names, types=types, rows=tuple(tuple(row) for row in result.fetchall()))
+        rows = tuple(tuple(row) for row in result.fetchall()) if described else ()
+        count = None if described else result.rowcount
+        return _Answer(names=names, types=types, rows=rows, count=count)
     except StatementRefused as error:
         return _Answer(error=type(error).__name__, refusal=error.reason, hint=error.hint)
     except DBAPIError as error:

@@ -1,6 +1,7 @@
 """A policy as it holds on scratch databases: for tables that could be built there, and without grants. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from masking import Policy
 from masking.masks import Expression
@@ -20,10 +21,10 @@ def scratch_policy(policy: Policy, source: Catalog, built: Catalog) -> Policy:
     """`policy` over the scratch schema `built` in place of `source`'s.
 
     Without rules for what could not be built, and for other databases of the server; without what grants, owners and
-    trusted principals may do.
+    trusted principals may do, and without lookups, which answer on purpose what a masked copy cannot.
     """
     columns = {
-        ColumnName(_moved(name.table, source), name.column): rule
+        ColumnName(_moved(name.table, source), name.column): replace(rule, lookup=None)
         for name, rule in policy.columns.items()
         if _is_built(name.table, source, built)
     }

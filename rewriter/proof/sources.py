@@ -42,19 +42,34 @@ class Source:
     key: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A table that statements may write, and what they may assign there.
+
+    `plain` and `masked`: columns besides the key. `number`: its key, where that is one number, so that new rows can be
+    told from those that there are.
+    """
+
+    relation: Relation
+    plain: tuple[Column, ...]
+    masked: tuple[Column, ...]
+    number: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
     """What statements of one engine speak of.
 
-    `sensitive`: those of `relations` with masked columns; there is at least one. `literals`: SQL of values that cells
-    may hold, raw and masked. `patterns`: what texts are matched with. `reserved`: lower-case words that are a name only
-    in quotes.
+    `sensitive`: those of `relations` with masked columns; there is at least one. `targets`: tables to write.
+    `literals`: SQL of values that cells may hold, raw and masked. `patterns`: what texts are matched with. `reserved`:
+    lower-case words that are a name only in quotes.
     """
 
     dialect: Dialect
     database: str
     relations: tuple[Relation, ...]
     sensitive: tuple[Relation, ...]
+    targets: tuple[Target, ...]
     literals: Mapping[Kind, tuple[str, ...]]
     patterns: tuple[str, ...]
     reserved: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""Random SELECT statements over any schema, in each engine's own SQL.
+"""Random statements over any schema, in each engine's own SQL: queries, and writes around them.
 
 A statement is decided by its seed and vocabulary alone. Most are valid; those that an engine refuses, it refuses on
 database and copy alike. None depends on an order of rows that it does not ask for, so results compare as multisets.
@@ -13,8 +13,19 @@ from rewriter.proof.scalars import Scalars
 from rewriter.proof.sources import Chance, Column, Query, Relation, Scope, Source, Vocabulary
 from rewriter.proof.tables import Tables
 from rewriter.proof.terms import Kind
+from rewriter.proof.writes import Drawn, Writes
 
 _DEPTH = 3
+_WRITES = 0.3
+"""Share of statements that write."""
+
+
+def drawn(vocabulary: Vocabulary, seed: int) -> Drawn:
+    """The statement of a seed."""
+    random = Random(f"writes {vocabulary.dialect} {seed}")
+    if vocabulary.targets and random.random() < _WRITES:
+        return Generator(random, vocabulary).write()
+    return Drawn(statement(vocabulary, seed))
 
 
 def statement(vocabulary: Vocabulary, seed: int) -> str:
@@ -34,6 +45,10 @@ class Generator:
     def statement(self) -> str:
         """One SELECT statement."""
         return self.query(_DEPTH, (), None).sql
+
+    def write(self) -> Drawn:
+        """One statement that writes."""
+        return Writes(self.chance, self.scalars, self.tables, self.items, self.query).statement()
 
     def query(self, depth: int, outer: tuple[Source, ...], kinds: tuple[Kind, ...] | None) -> Query:
         """A query, of columns of `kinds` if they are given."""

@@ -12,7 +12,7 @@ from typing import assert_never
 from masking.types import ColumnType, Dialect
 from masking.types import Kind as TypeKind
 from rewriter.binding import Binding
-from rewriter.proof.sources import Column, Relation, Vocabulary
+from rewriter.proof.sources import Column, Relation, Target, Vocabulary
 from rewriter.proof.terms import KINDS, Kind
 from rewriter.schema import Catalog, RelationKind
 from rewriter.schema import Relation as Stored
@@ -36,6 +36,7 @@ def vocabulary(binding: Binding, values: Iterable[object], reserved: frozenset[s
         database=catalog.database,
         relations=tuple(relations.values()),
         sensitive=tuple(relation for key, relation in relations.items() if key in binding.protected),
+        targets=tuple(_target(stored, relations[stored.key], binding) for stored in _writable(catalog)),
         literals=MappingProxyType({kind: _literals(kind, held, catalog.dialect) for kind in (*KINDS, "other")}),
         patterns=tuple(_quoted(pattern) for pattern in (*_PATTERNS, *_patterns(held))),
         reserved=reserved,
@@ -49,6 +50,25 @@ def _readable(catalog: Catalog) -> Iterable[Stored]:
         is_attached = catalog.dialect == "duckdb" and "." in relation.schema
         if is_own and not is_attached and relation.columns and relation.shadow_of is None:
             yield relation
+
+
+def _writable(catalog: Catalog) -> Iterable[Stored]:
+    return (relation for relation in _readable(catalog) if relation.kind is RelationKind.TABLE)
+
+
+def _target(stored: Stored, spoken: Relation, binding: Binding) -> Target:
+    protected = binding.protected.get(stored.key)
+    bound = zip(stored.columns, protected.columns, strict=True) if protected is not None else ()
+    masked = {column.name for column, rule in bound if rule.mask is not None}
+    fixed = {column.name for column in stored.columns if column.generation is not None} | set(stored.primary_key)
+    free = [column for column in spoken.columns if column.name not in fixed]
+    keys = [column for column in spoken.columns if (column.name,) == stored.primary_key and column.kind == "int"]
+    return Target(
+        spoken,
+        plain=tuple(column for column in free if column.name not in masked and column.kind != "other"),
+        masked=tuple(column for column in free if column.name in masked),
+        number=keys[0].name if keys and keys[0].name not in masked else None,
+    )
 
 
 def _spoken(relation: Stored, catalog: Catalog) -> Relation:

@@ -115,6 +115,13 @@ def test_text_of_unsensitive_statements_is_untouched(shop: Shop) -> None:
     assert shop.installed.explain(statement).is_unchanged
 
 
+def test_a_table_that_is_not_there_is_not_asked_for_to_explain(shop: Shop) -> None:
+    """To explain is a matter of the rewriter: it raises its own error, and not the driver's."""
+    with pytest.raises(StatementRefused) as caught:
+        shop.installed.explain("SELECT 1 FROM nowhere_at_all")
+    assert caught.value.reason is Reason.UNKNOWN_RELATION
+
+
 def test_executemany_and_insertmanyvalues(shop: Shop) -> None:
     """Batches into tables without sensitive columns work, with and without RETURNING."""
     rows = [{"id": i, "customer_id": 1, "sku": f"s{i}"} for i in range(100, 1300)]

@@ -42,3 +42,15 @@ def test_statements_without_the_table_pass_as_they_are(binding: Binding) -> None
 def test_behind_a_dot_a_keyword_is_a_name(binding: Binding) -> None:
     """PostgreSQL and MySQL take it for one there."""
     assert "[redacted]" in rewrite_bound("SELECT email FROM main.order", binding).sql
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        """UPDATE "select" SET email = 'new' WHERE id IN (SELECT id FROM "order") RETURNING id, email""",
+        """INSERT INTO "order" (id, email) SELECT 9, 'new' FROM "select" ORDER BY id LIMIT 1""",
+    ],
+)
+def test_writes_to_such_tables_are_not_taken_for_leaks(binding: Binding, sql: str) -> None:
+    """The check of what is written does not take the words around the table for its row."""
+    assert rewrite_bound(sql, binding).sql

@@ -39,3 +39,5 @@ UPDATE customers SET name = (WITH customers AS (SELECT note AS email FROM orders
 UPDATE parcels SET note = (SELECT s.note FROM shop.parcels s WHERE s.id = parcels.id) WHERE parcels.code LIKE '%red%';
 -- title: a list of values
 UPDATE customers SET (email, name) = ((SELECT note FROM orders WHERE id = 101), email) WHERE id = 1;
+-- title: a value of a type that is named before it
+UPDATE customers SET born = DATE '1999-09-05', created = TIMESTAMP '2001-02-03 04:05:06' WHERE id < 4;

@@ -115,3 +115,5 @@ UPDATE customers SET (email, name) = ((SELECT note FROM orders WHERE id = 101), 
 UPDATE customers SET (name, email) = (name || 'x', CASE WHEN id = 1 THEN 'w@x.example' ELSE email END), city = 'y' WHERE id < 3;
 -- title: a list of values in an upsert
 INSERT INTO customers (id, name, email) VALUES (1, 'New', 'a***@***.example') ON CONFLICT (id) DO UPDATE SET (name, email) = (excluded.name, excluded.email);
+-- title: a value of a type that is named before it
+UPDATE customers SET born = DATE '1999-09-05', created = TIMESTAMP '2001-02-03 04:05:06' WHERE id < 4;

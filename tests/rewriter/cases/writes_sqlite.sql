@@ -56,3 +56,5 @@ UPDATE customers SET (email, name) = ((SELECT note FROM orders WHERE id = 101), 
 UPDATE customers SET (name, email) = (name || 'x', CASE WHEN id = 1 THEN 'w@x.example' ELSE email END), city = 'y' WHERE id < 3;
 -- title: a list of values in an upsert
 INSERT INTO customers (id, name, email) VALUES (1, 'New', 'a***@***.example') ON CONFLICT (id) DO UPDATE SET (name, email) = (excluded.name, excluded.email);
+-- title: unnamed query returned, and a name in another letter case
+UPDATE customers SET name = 'x' WHERE id < 4 RETURNING (SELECT max(email) FROM customers2), SCORE, customers.SSN;
