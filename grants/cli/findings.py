@@ -122,7 +122,7 @@ def _at_most(finding: Finding) -> str:
 
 
 def request_words(findings: tuple[Finding, ...]) -> tuple[str, ...]:
-    """The words of the command that asks for what is masked in any row and can be granted; empty if there is nothing."""
+    """The words of the command that asks for what is masked in some row and can be granted; empty if nothing is."""
     wanted = [one for one in findings if (one.is_partly or not one.is_revealed) and one.is_grantable]
     if not wanted:
         return ()
