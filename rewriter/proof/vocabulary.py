@@ -4,6 +4,7 @@ Pure. Values become literals, so that predicates meet what cells hold, raw and m
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from types import MappingProxyType
@@ -53,7 +54,12 @@ def _readable(catalog: Catalog) -> Iterable[Stored]:
 
 
 def _writable(catalog: Catalog) -> Iterable[Stored]:
-    return (relation for relation in _readable(catalog) if relation.kind is RelationKind.TABLE)
+    """Tables; not those of DuckDB that share their name, where a write may be refused by the check of its result."""
+    shared = Counter(relation.name.lower() for relation in catalog.relations.values())
+    for relation in _readable(catalog):
+        is_alone = catalog.dialect != "duckdb" or shared[relation.name.lower()] == 1
+        if relation.kind is RelationKind.TABLE and is_alone:
+            yield relation
 
 
 def _target(stored: Stored, spoken: Relation, binding: Binding) -> Target:
