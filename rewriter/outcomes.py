@@ -85,6 +85,8 @@ class Outcomes:
     def _stencil(self, ask: Ask, apart: Drawn, view: View, *, lane: Lane) -> Stencil:
         """What became of the text's template, or becomes of it now."""
         found = view.stencils.get(lane, apart.template)
+        if found is None and not view.stencils.is_again(lane, apart.template):
+            return UNFIT  # a shape that never comes back is not worth it
         if found is None:
             found = UNFIT
             # What is refused is so by its own text.

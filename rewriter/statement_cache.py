@@ -71,13 +71,18 @@ class StatementCache(Generic[_Kept]):
 
     def put_again(self, lane: Hashable, text: str, found: _Kept) -> None:
         """Remember `found` if `text` came before not long ago: of texts that come once, none takes an entry."""
+        if self.is_again(lane, text):
+            self.put(lane, text, found)
+
+    def is_again(self, lane: Hashable, text: str) -> bool:
+        """Whether this was asked about `text` before, not long ago."""
         seen = hash((lane, text))
         if seen in self._once:
-            self.put(lane, text, found)
-            return
+            return True
         if len(self._once) >= _MOST_SEEN_ONCE:
             self._once.clear()
         self._once.add(seen)
+        return False
 
     def _age(self) -> None:
         self._used = 0
