@@ -49,15 +49,14 @@ class _Outside:
     """What is left of a statement once its masked tables are set aside.
 
     `spoken`: its tokens' texts in lower case, and blanks around them. `starts`: where each begins. `sources`: names
-    that stand for one FROM item each. `places`: where tables and outputs are only named, and keywords. `has_rows`:
-    whether a table's name stands for its row. `has_fields`: whether a column may stand before a dot.
+    that stand for one FROM item each. `places`: where tables and outputs are only named, and keywords. `has_fields`:
+    whether a column may stand before a dot.
     """
 
     spoken: list[str]
     starts: list[int]
     sources: set[str]
     places: frozenset[int]
-    has_rows: bool
     has_fields: bool
 
 
@@ -135,7 +134,6 @@ def _outside(statement: Statement, tables: Iterable[exp.Expr]) -> _Outside:
         places=frozenset(place for table in tables for place in _places(table))
         | _names_given(statement)
         | frozenset(keywords),
-        has_rows=statement.dialect in ("postgresql", "duckdb"),
         has_fields=statement.dialect == "duckdb",
     )
 
