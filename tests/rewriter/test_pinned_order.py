@@ -23,8 +23,9 @@ _STATEMENTS = (
     "SELECT id FROM people ORDER BY city",
     "SELECT id FROM emails ORDER BY email",
     "SELECT p.id, 'x' FROM people AS p WHERE city = 'Bern'",
-    "SELECT row_number() OVER (ORDER BY email), id FROM people",
 )
+_WINDOW = "SELECT row_number() OVER (ORDER BY email), id FROM people"
+"""MariaDB puts equal rows of a window in the order in which they happen to lie in memory."""
 
 
 def _url(request: pytest.FixtureRequest, driver: str) -> str:
@@ -54,8 +55,9 @@ def _ids(engine: Engine, sql: str) -> list[int]:
 
 
 def _orders(url: str, order: str) -> dict[str, list[int]]:
+    statements = _STATEMENTS if url.startswith("mysql") else (*_STATEMENTS, _WINDOW)
     with _hooked(url, order) as engine:
-        return {sql: _ids(engine, sql) for sql in _STATEMENTS}
+        return {sql: _ids(engine, sql) for sql in statements}
 
 
 _OTHER_SECRETS = tuple(f"UPDATE people SET email = '{email}@x' WHERE id = {id_}" for id_, email in enumerate("bca", 1))
