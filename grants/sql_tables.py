@@ -1,7 +1,8 @@
 """The tables that a trail and its checkpoints are kept in, and the engine that reaches them."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from sqlite3 import OperationalError
 from typing import TypeVar
 
 from sqlalchemy import (
@@ -151,6 +152,10 @@ def _engine(url: str) -> Engine:
 def _synchronise(connection: object, _record: object) -> None:
     """A committed record outlives the machine's loss of power, and writers wait for one another."""
     cursor = connection.cursor()  # type: ignore[attr-defined] # a DBAPI connection
-    for pragma in ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL"):
+    for pragma in ("busy_timeout = 5000", "synchronous = FULL"):
         cursor.execute(f"PRAGMA {pragma}")
+    # SQLite does not wait for the lock that this switch needs. The file keeps its mode: where another connection is
+    # at work, that one has switched it, or the next will; without it readers and writers wait for one another too.
+    with suppress(OperationalError):
+        cursor.execute("PRAGMA journal_mode = WAL")
     cursor.close()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -210,6 +211,20 @@ def test_a_table_takes_several_writers_in_several_processes(table: str) -> None:
     assert list(chains.verify(sink.entries("prod"), SEALS)) == []
     assert list(sink.entries("staging")) == []
     sink.close()
+
+
+def test_a_new_file_whose_writer_is_at_work_is_waited_for(tmp_path: Path) -> None:
+    """SQLite does not wait by itself for the lock with which a file gets its write-ahead log."""
+    path = tmp_path / "trail.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE another (id INTEGER)")
+        other.execute("BEGIN IMMEDIATE")
+        end = threading.Timer(0.3, other.execute, ("COMMIT",))
+        end.start()
+        written_to(f"sqlite:///{path}", 3)
+        end.join()
+    with closing(SqlSink(f"sqlite:///{path}")) as sink:
+        assert len(list(sink.entries("prod"))) == 3
 
 
 def test_a_table_holds_each_record_once_and_lets_nobody_take_its_place(table: str) -> None:
