@@ -62,12 +62,15 @@ _TRAILING = frozenset(("partition", "sample", "hints", "indexed"))
 
 
 def _inheritance(statement: Statement, scan: Scan, first: int) -> tuple[int, int, str]:
-    """PostgreSQL's `ONLY t` and `t *`."""
+    """PostgreSQL's `ONLY t`, `ONLY (t)` and `t *`."""
     tokens = statement.tokens
     if scan.node.args.get("only"):
-        if first == 0 or tokens[first - 1].text.lower() != "only":
+        is_bracketed = first > 1 and tokens[first - 1].token_type == TokenType.L_PAREN
+        only = first - 2 if is_bracketed else first - 1
+        if only < 0 or statement.words[only] != "only":
             raise StatementRefused(Reason.CONSTRUCT, "Write ONLY directly before the table's name.")
-        return tokens[first - 1].start, scan.end, "ONLY "
+        end = tokens[statement.after(scan.end)].end + 1 if is_bracketed else scan.end
+        return tokens[only].start, end, "ONLY "
     if statement.dialect == "postgresql" and _is_starred(statement, scan):
         star = next(token for token in tokens[first:] if token.token_type == TokenType.STAR)
         return scan.start, star.end + 1, ""
@@ -208,6 +211,8 @@ _MATERIALIZING = ("group", "having", "distinct", "limit", "offset")
 def table_statement_start(statement: Statement, scan: Scan) -> int | None:
     """Where `TABLE name` begins when that is how the scan is written, else None."""
     index = statement.places[scan.start]
+    if index > 1 and statement.words[index - 2 : index] == ("only", "("):
+        index -= 1
     if index and statement.words[index - 1] == "only":
         index -= 1
     previous = statement.tokens[index - 1] if index else None

@@ -23,6 +23,15 @@ from rewriter.grammar_mysql import (
     without_typed_arguments,
     without_update_hints,
 )
+from rewriter.grammar_postgresql import (
+    operators_as_signs,
+    patterns_as_arguments,
+    rows_without_lateral,
+    tables_out_of_brackets,
+    without_details,
+    without_finer_words,
+    without_stars_of_tables,
+)
 from rewriter.grammar_sqlite import commas_as_joins, strings_as_names, without_empty_arguments
 from rewriter.grammar_writes import without_modifiers
 from rewriter.grammar_xml import xml_as_calls
@@ -75,19 +84,6 @@ def _plain_in_brackets(tokens: Sequence[Token]) -> Tokens:
         if is_first and word_at(tokens, index) == "unnest":
             result.append(turned(token, TokenType.VAR, "call_unnest"))
         elif not is_first or word_at(tokens, index) != "lateral":
-            result.append(token)
-    return result
-
-
-def _without_stars_of_tables(tokens: Sequence[Token]) -> Tokens:
-    """`FROM person* p`: with its children, as without the star."""
-    result: Tokens = []
-    for index, token in enumerate(tokens):
-        start = index - 1
-        while is_at(tokens, start - 1, TokenType.DOT):
-            start -= 2
-        is_table = word_at(tokens, start - 1) in ("from", "join") and word_at(tokens, index + 1) not in ("(", "")
-        if token.token_type != TokenType.STAR or not is_table:
             result.append(token)
     return result
 
@@ -174,22 +170,6 @@ def _clause_end(tokens: Sequence[Token], start: int) -> int:
     return start
 
 
-def _patterns_as_arguments(tokens: Sequence[Token]) -> Tokens:
-    """`substring(a SIMILAR b ESCAPE c)` and `COLLATION FOR (a)`."""
-    result = list(tokens)
-    for index in reversed(range(len(tokens))):
-        word = word_at(result, index)
-        if word == "collation" and word_at(result, index + 1) == "for":
-            del result[index + 1]
-        elif word == "substring" and is_at(result, index + 1, TokenType.L_PAREN):
-            end = closing(result, index + 1)
-            result[index:end] = [
-                turned(token, TokenType.COMMA, ",") if word_at([token], 0) in ("similar", "escape") else token
-                for token in result[index:end]
-            ]
-    return result
-
-
 def _without_typed_literals(tokens: Sequence[Token]) -> Tokens:
     """`txid_snapshot '1:2:'`, `… ESCAPE '$'::bytea`, `TABLESAMPLE system (a.n)`: what is dropped names no table."""
     result: Tokens = []
@@ -220,27 +200,6 @@ def _without_typed_literals(tokens: Sequence[Token]) -> Tokens:
     return result
 
 
-def _without_details(tokens: Sequence[Token]) -> Tokens:
-    """`x::regtype[]`, `numeric(3, -6)`, `interval second(2)`, `U&'…' UESCAPE '!'`: what says more of a type or text."""
-    result: Tokens = []
-    index = 0
-    while index < len(tokens):
-        is_list = word_at(tokens, index - 1).startswith("reg") and is_at(tokens, index - 2, TokenType.DCOLON)
-        is_escape = word_at(tokens, index) == "uescape" and is_at(tokens, index - 1, TokenType.STRING)
-        is_scale = is_at(tokens, index, TokenType.DASH) and word_at(tokens, index - 4) in ("numeric", "decimal")
-        is_seconds = word_at(tokens, index - 1) == "second" and word_at(tokens, index - 2) in ("interval", "to")
-        if is_escape or (is_list and is_at(tokens, index, TokenType.L_BRACKET)):
-            index += 2
-        elif is_seconds and is_at(tokens, index, TokenType.L_PAREN):
-            index = closing(tokens, index) + 1
-        elif is_scale and is_at(tokens, index - 1, TokenType.COMMA) and is_at(tokens, index + 2, TokenType.R_PAREN):
-            index += 1
-        else:
-            result.append(tokens[index])
-            index += 1
-    return result
-
-
 _BEFORE_TEXT = frozenset(
     "escape uescape placing zone like ilike to using similar as date time timestamp interval".split()
 )
@@ -267,18 +226,22 @@ _SPOKEN = frozenset("cast try_cast extract trim position substring overlay conve
 
 _RULES: dict[Dialect, tuple[Rule, ...]] = {
     "postgresql": (
+        tables_out_of_brackets,
+        rows_without_lateral,
+        operators_as_signs,
+        without_finer_words,
         _grouping_as_calls,
         _plain_in_brackets,
         _tables_as_selects,
-        _without_stars_of_tables,
+        without_stars_of_tables,
         _json_as_calls,
         _values_as_selects,
         _without_join_aliases,
         _without_search_and_cycle,
         xml_as_calls,
-        _patterns_as_arguments,
+        patterns_as_arguments,
         _without_typed_literals,
-        _without_details,
+        without_details,
         _plain_calls,
     ),
     "mysql": (

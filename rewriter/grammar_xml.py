@@ -15,6 +15,8 @@ def xml_as_calls(tokens: Sequence[Token]) -> list[Token]:
         if name in _XML | _JSON and is_at(result, index + 1, TokenType.L_PAREN):
             end = closing(result, index + 1)
             inside = _xml_arguments(result[index + 2 : end], _JSON_ENDS if name in _JSON else _XML_ENDS)
+            if name == "xmlserialize":
+                inside = _without_indent(inside)
             # A cast reads `x AS type`; the other names mean nothing to the parser.
             called = "cast" if name == "xmlserialize" else f"call_{name}"
             result[index:end] = [turned(result[index], TokenType.VAR, called), result[index + 1], *inside]
@@ -26,6 +28,13 @@ _JSON = frozenset(("json_table", "json_value", "json_query", "json_exists"))
 _XML_ENDS = frozenset(("columns",))
 _JSON_ENDS = frozenset(("columns", "returning", "with", "without", "keep", "omit", "default", "error", "true", "false"))
 _XML_WORDS = frozenset("name document content version standalone by ref value preserve strip whitespace yes".split())
+
+
+def _without_indent(tokens: list[Token]) -> list[Token]:
+    """`x AS text NO INDENT` → `x AS text`."""
+    if word_at(tokens, len(tokens) - 1) != "indent" or word_at(tokens, len(tokens) - 2) == "as":
+        return tokens
+    return tokens[: -2 if is_at(tokens, len(tokens) - 2, TokenType.NULL) else -1]
 
 
 def _xml_arguments(tokens: Sequence[Token], ends: frozenset[str]) -> list[Token]:

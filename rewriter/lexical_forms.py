@@ -11,7 +11,7 @@ _PYFORMAT = r"%\([^()%]*\)[sbt]|%[sbt]|%%"
 
 # Alternatives are tried in order at each place; what none of them matches is plain ASCII words, operators and blanks.
 _NUL = r"(?P<bad>[\x00-\x08\x0e-\x1f\x7f\\]|(?<![\w$])[uU]&['\"])"
-_NUMERIC = r"(?P<number>(?<![\w$])(?:\d[\w.]*(?:(?<=[eE])[+-]\d+)?|\.\d\w*(?:(?<=[eE])[+-]\d+)?))"
+_NUMERIC = r"(?P<number>(?<![\w$])(?:\d[\w.]*(?:(?<=[eE])[+-]\d[\d_]*)?|\.\d\w*(?:(?<=[eE])[+-]\d[\d_]*)?))"
 _FOREIGN = r"(?P<foreign>[^\x00-\x7f]+)"
 _ESCAPED = r"'(?:[^'\\]|\\.|'')*'"
 _DOLLAR = r"(?<![\w$])\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$"

@@ -16,6 +16,10 @@ MAX_CHARACTERS = 4_000_000
 """Longest statement that is examined, in characters; a longer one is refused."""
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[bB][01]+|\d+(?:_\d+)*(?:\.\d*)?(?:[eE][+-]?\d+)?")
+_DIGITS = r"\d+(?:_\d+)*"
+_NUMBER_IN_POSTGRESQL = re.compile(
+    rf"0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|{_DIGITS}(?:\.(?:{_DIGITS})?)?(?:[eE][+-]?{_DIGITS})?"
+)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -68,9 +72,19 @@ def _has_parameter(items: str) -> bool:
     return any(sign in re.sub(r"'[^']*'", "", items) for sign in "?%:@$")
 
 
-def _check_number(text: str) -> None:
-    if not (_NUMBER.fullmatch(text) or re.fullmatch(r"\.\d+(?:[eE][+-]?\d+)?", text)):
+def _number(text: str, dialect: Dialect) -> str | None:
+    """What the parser is to see of a number: PostgreSQL 16's `0x1F`, `0o17` and `1_000` as decimals.
+
+    Earlier versions read a name behind the first digits there, where a name can be but an output's: no table's.
+    """
+    number = _NUMBER_IN_POSTGRESQL if dialect == "postgresql" else _NUMBER
+    if not (number.fullmatch(text) or re.fullmatch(rf"\.{_DIGITS}(?:[eE][+-]?{_DIGITS})?", text)):
         raise _refused("Separate numbers from the words next to them.")
+    is_of_another_base = text[1:2] in tuple("xXoObB")
+    if dialect != "postgresql" or not (is_of_another_base or "_" in text):
+        return None
+    decimal = str(int(text, 0)) if is_of_another_base else text.replace("_", "")
+    return decimal.ljust(len(text)) if len(decimal) <= len(text) else "9" * len(text)
 
 
 def _check_foreign(text: str) -> None:
@@ -115,7 +129,7 @@ def parseable(sql: str, dialect: Dialect, *, is_percent_doubled: bool = False) -
             position = _block_comment_end(sql, start, dialect)
         if kind == "operator":
             position = start + len(_operator(match.group()))
-        blank = _blank(kind, sql[start:position], is_percent_doubled=is_percent_doubled)
+        blank = _blank(kind, sql[start:position], dialect=dialect, is_percent_doubled=is_percent_doubled)
         if blank is not None:
             pieces += (sql[done:start], blank)
             done = position
@@ -156,12 +170,11 @@ def hidden_pieces(sql: str, dialect: Dialect, *, is_percent_doubled: bool) -> di
     return found
 
 
-def _blank(kind: str | None, text: str, *, is_percent_doubled: bool) -> str | None:
+def _blank(kind: str | None, text: str, *, dialect: Dialect, is_percent_doubled: bool) -> str | None:
     """What stands for `text` in the parser's eyes, of the same length; None where it is read as it is."""
     match kind:
         case "number":
-            _check_number(text)
-            return None
+            return _number(text, dialect)
         case "foreign":
             _check_foreign(text)
             return None

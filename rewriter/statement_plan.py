@@ -165,14 +165,23 @@ def is_sensitive(scan: Scan, binding: Binding) -> bool:
 
 
 def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
-    """Every mention of a sensitive relation's name is one that the parser placed in its tree."""
+    """Every mention of a sensitive relation's name is one that the parser placed in its tree, or a call."""
     for index in [index for index, word in enumerate(statement.words) if word in words]:
         token = statement.tokens[index]
         is_unplaced = token.start not in statement.placed and statement.is_word(token)
-        if is_unplaced and not is_keyword(statement, index):
+        if is_unplaced and not is_keyword(statement, index) and not _is_call(statement, index):
             raise StatementRefused(
                 Reason.CONSTRUCT, f"The role of the name {token.text} in the statement is not clear."
             )
+
+
+def _is_call(statement: Statement, index: int) -> bool:
+    """Whether a name that the parser placed nowhere is a call's, which `check_calls` has judged.
+
+    On SQLite a table can be called.
+    """
+    is_before_bracket = index + 1 < len(statement.words) and statement.words[index + 1] == "("
+    return is_before_bracket and statement.dialect != "sqlite"
 
 
 def masked_view(work: Work, scan: Scan) -> MaskedView | None:

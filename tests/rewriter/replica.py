@@ -101,6 +101,7 @@ CREATE VIEW found_customers AS SELECT id, ssn FROM customers
   WHERE to_tsvector('simple', name) @@ to_tsquery('simple', 'ana | eva') AND point '(1,2)' <@ circle '((0,0),5)';
 CREATE VIEW event_kinds AS SELECT e.id, e.kind, (SELECT a.kind FROM events_a a WHERE a.id = e.id LIMIT 1) AS other
   FROM events e;
+CREATE VIEW count AS SELECT id, email FROM customers WHERE id < 5;
 CREATE SCHEMA crm;
 CREATE TABLE crm.people (id int PRIMARY KEY, name text, born timestamptz);
 INSERT INTO crm.people VALUES (1, 'Ann', '1980-05-06 07:08:09+02'), (2, 'Bob', NULL);

@@ -21,6 +21,7 @@ from rewriter.statement import read_statement
         ("postgresql", False, "a <-|-> b, @ c", "a -     b, - c"),
         ("postgresql", False, "ORDER BY a USING <", "ORDER BY a        "),
         ("postgresql", False, "$t$ -- ' $t$ x", "$t$ -- ' $t$ x"),
+        ("postgresql", False, "0x1F, 0o17, 0b1_1, 1_0.5_0e+1_0", "31  , 15  , 3    , 10.50e+10   "),
         ("postgresql", False, r"E'\' -- ' || x", r"E'\' -- ' || x"),
         ("mysql", True, "a = %s # why %%\n", "a = ?          \n"),
         ("mysql", False, r"'a\'b' -- c", r"'a\'b'     "),

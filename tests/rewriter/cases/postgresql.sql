@@ -20,6 +20,10 @@ SELECT count(c) FROM customers c;
 SELECT c::text FROM customers c ORDER BY id;
 -- title: only
 SELECT id, email FROM ONLY customers ORDER BY id;
+-- title: only, in brackets
+SELECT c.id, c.email, e.secret FROM ONLY (customers) c LEFT JOIN ONLY (public.events_a) AS e ON e.id = c.id ORDER BY 1;
+-- title: only, in brackets after TABLE
+TABLE ONLY (customers) ORDER BY id;
 -- title: tablesample
 SELECT id, email FROM customers TABLESAMPLE BERNOULLI (100) REPEATABLE (1) ORDER BY id;
 -- title: aliased tablesample
@@ -131,6 +135,25 @@ SELECT o.id FROM orders o LEFT JOIN customers c ON c.id = o.customer_id AND c.id
 VALUES (1, 'customers'), (2, 'email') ORDER BY 1;
 -- title: table functions and rows from
 SELECT r.n, c.email FROM ROWS FROM (generate_series(1, 3)) AS r(n) JOIN customers c ON c.id = r.n ORDER BY 1;
+-- title: rows from functions beside a table
+SELECT c.id, x.a, x.b FROM customers c, LATERAL ROWS FROM (unnest(string_to_array(c.email, '@')), generate_series(1, c.id % 2)) AS x(a, b) ORDER BY c.id, x.a, x.b;
+-- title: operators with their schema
+SELECT OPERATOR(pg_catalog.-) id, OPERATOR(pg_catalog.@) c.score, email OPERATOR(pg_catalog.~) '^a' FROM customers c WHERE c.ssn OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT ssn FROM customers)) ORDER BY id;
+-- title: numbers in other bases
+-- needs: 16
+SELECT id + 0x1F, 0b1_01, 0o17, 1_000, 1_000.000_1, 1e1_0, score FROM customers WHERE score < 1_000_000 GROUP BY 0x1, 2, 3, 4, 5, 6, 0x7 ORDER BY 1 LIMIT 0x3;
+-- title: indented XML
+-- needs: 16
+SELECT xmlserialize(DOCUMENT xmlelement(NAME a, xmlelement(NAME b, email)) AS text INDENT), xmlserialize(CONTENT xmlelement(NAME a, ssn) AS text NO INDENT) FROM customers ORDER BY id;
+-- title: Unicode's normal forms
+SELECT id, email IS NFC NORMALIZED, ssn IS NOT NFKD NORMALIZED, name IS NORMALIZED FROM customers ORDER BY id;
+-- title: the session's own time zone
+-- needs: 17
+SELECT id, created AT LOCAL FROM customers ORDER BY id;
+-- title: a view called like a function
+SELECT count(*), count(email), count.email FROM count GROUP BY count.email ORDER BY 3;
+-- title: a function called like a view
+SELECT count(*), count(DISTINCT email), min(ssn) FROM customers;
 -- title: view with operators of full-text search and geometry
 SELECT * FROM found_customers ORDER BY id;
 -- title: group by the primary key, with a jsonb column
