@@ -11,7 +11,7 @@ from masking.names import ColumnName, Principal
 from masking.row_conditions import RowCondition
 
 Fingerprint = NewType("Fingerprint", str)
-"""Versioned hash of a statement's canonical form without literals, e.g. `v1:9f2c…`."""
+"""Versioned hash of a statement's canonical form without literals, e.g. `v2:9f2c…`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from enum import Enum
 from uuid import UUID
 
 from masking.types import Dialect
-from rewriter.lexical_forms import PIECES
+from rewriter.lexical_forms import PIECES, folded
 
 
 class Unknown(Enum):
@@ -27,7 +27,8 @@ class Unknown(Enum):
 UNKNOWN = Unknown.PARAMETERS
 _VERSION = "v1"
 _NAMED = re.compile(r"%\((?P<pyformat>[^()%]*)\)[sbt]|[:@$](?P<name>[A-Za-z_]\w*)")
-_NUMBERED = re.compile(r"[$?:](?P<number>\d+)")
+_NUMBERED = re.compile(r"[$?](?P<number>\d+)")
+_POSITIONAL = frozenset({"?", "%s", "%b", "%t"})
 _PREFIXES: Mapping[type, str] = {
     str: "s",
     **dict.fromkeys((int, float, Decimal), "n"),
@@ -88,7 +89,7 @@ def _hashed(values: Iterator[str], salt: str) -> str:
 
 
 def _values(sql: str, dialect: Dialect, parameters: object, *, is_percent_doubled: bool) -> Iterator[str]:
-    position = 0
+    bound = _Bound(parameters)
     for kind, text in _pieces(sql, dialect, is_percent_doubled=is_percent_doubled):
         match kind:
             case "comment" | "space":
@@ -98,14 +99,13 @@ def _values(sql: str, dialect: Dialect, parameters: object, *, is_percent_double
             case "number":
                 yield f"n{text.lower()}"
             case "placeholder" | "parameter":
-                yield _bound(text, parameters, position)
-                position += 1
+                yield bound.next(text)
             case "percent":
                 yield "t%"
             case "sign" if text == ";":
                 continue  # there is none but at the end
             case _:
-                yield f"t{text.upper()}"
+                yield f"t{folded(text)}"
 
 
 def _pieces(sql: str, dialect: Dialect, *, is_percent_doubled: bool) -> Iterator[tuple[str, str]]:
@@ -135,17 +135,45 @@ def _literal(text: str) -> str:
     return "s" + text[1:-1].replace("''", "'") if _PLAIN_STRING.fullmatch(text) else f"r{text}"
 
 
-def _bound(placeholder: str, parameters: object, position: int) -> str:
-    named, numbered = _NAMED.fullmatch(placeholder), _NUMBERED.fullmatch(placeholder)
-    if named is not None and isinstance(parameters, Mapping):
-        name = named["pyformat"] if named["pyformat"] is not None else named["name"]
-        if name in parameters:
-            return _written(parameters[name])
-    elif isinstance(parameters, Sequence) and not isinstance(parameters, str | bytes) and named is None:
-        index = int(numbered["number"]) - 1 if numbered is not None else position
-        if 0 <= index < len(parameters):
-            return _written(parameters[index])
-    raise _Unmatched
+class _Bound:
+    """The values that the driver binds to a statement's parameters, taken in the order in which those stand in it."""
+
+    def __init__(self, parameters: object) -> None:
+        self._parameters = parameters
+        self._position = 0
+        self._is_numbered: bool | None = None
+
+    def next(self, placeholder: str) -> str:
+        """The value of the next parameter, as a literal of the same value is written."""
+        # By class: a subclass may hand the driver something else than it did here.
+        if type(self._parameters) is dict:
+            return _written(self._named(placeholder, self._parameters))
+        if type(self._parameters) in (tuple, list):
+            return _written(self._placed(placeholder, self._parameters))
+        raise _Unmatched
+
+    @staticmethod
+    def _named(placeholder: str, parameters: Mapping[object, object]) -> object:
+        named = _NAMED.fullmatch(placeholder)
+        name = None if named is None else named["name"] if named["pyformat"] is None else named["pyformat"]
+        if name is None or name not in parameters:
+            raise _Unmatched
+        return parameters[name]
+
+    def _placed(self, placeholder: str, parameters: Sequence[object]) -> object:
+        """By its number where it has one: `?2`, `$2`. SQLite's `:2` is a name."""
+        numbered = _NUMBERED.fullmatch(placeholder)
+        if numbered is None and placeholder not in _POSITIONAL:
+            raise _Unmatched
+        if self._is_numbered is (numbered is None):
+            # Fail closed: behind `?3`, SQLite takes a `?` for the fourth.
+            raise _Unmatched
+        self._is_numbered = numbered is not None
+        index = self._position if numbered is None else int(numbered["number"]) - 1
+        self._position += 1
+        if not 0 <= index < len(parameters):
+            raise _Unmatched
+        return parameters[index]
 
 
 def _written(value: object) -> str:

@@ -169,3 +169,11 @@ PIECES = {
     (dialect, doubled): _pieces(dialect, is_percent_doubled=doubled) for dialect in _FORMS for doubled in (True, False)
 }
 """Every piece of a statement, one after the other, lists of literals in full."""
+
+
+_UPPER = str.maketrans({letter: letter.upper() for letter in "abcdefghijklmnopqrstuvwxyz"})
+
+
+def folded(word: str) -> str:
+    """A word in upper case, so far as every engine takes two letters for one: `ä` and `Ä` stay two."""
+    return word.upper() if word.isascii() else word.translate(_UPPER)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from masking.types import Dialect
 from rewriter import acting_as
 from rewriter.exactness import UNKNOWN, exact_hash, has_parameters, is_exactly, shown
 from rewriter.fingerprint import fingerprint
@@ -73,6 +74,14 @@ class Sly(int):
         return "42"
 
 
+class Sliding(dict[str, object]):
+    """A mapping that is not what its items are."""
+
+    def __getitem__(self, name: str) -> object:
+        """Another value for whoever asks next."""
+        return 99
+
+
 def test_a_value_that_only_says_what_it_is_does_not_match() -> None:
     """A driver may take a subclass by its content."""
     assert not matches(QUERY.replace("42", "$1"), (Sly(1),))
@@ -90,6 +99,22 @@ def test_drivers_placeholders_are_read_as_the_driver_does() -> None:
     whole = exact_hash("SELECT 'b', 7", "sqlite", salt="00")
     for sql, values in (("SELECT :x, :y", {"x": "b", "y": 7}), ("SELECT ?, ?", ("b", 7)), ("SELECT ?2, ?1", (7, "b"))):
         assert is_exactly(whole, sql, "sqlite", parameters=values, is_percent_doubled=False)
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters"),
+    [
+        ("SELECT email FROM customers WHERE id = ?3 AND boss = ?", (0, 7, 42, 99)),
+        ("SELECT email FROM customers WHERE id = ? AND boss = ?1", (42, 7)),
+        ("SELECT email FROM customers WHERE id = :2 AND boss = :1", (7, 42)),
+        ("SELECT email FROM customers WHERE id = :a AND boss = :b", (42, 7)),
+        ("SELECT email FROM customers WHERE id = :a AND boss = :b", Sliding({"a": 42, "b": 7})),
+    ],
+)
+def test_parameters_that_the_driver_may_number_otherwise_do_not_match(sql: str, parameters: object) -> None:
+    """SQLite takes the `?` behind `?3` for the fourth, and `:2` for a name: the first that it meets is the first."""
+    exact = exact_hash("SELECT email FROM customers WHERE id = 42 AND boss = 7", "sqlite", salt="00")
+    assert not is_exactly(exact, sql, "sqlite", parameters=parameters, is_percent_doubled=False)
 
 
 def test_every_value_of_a_long_list_counts() -> None:
@@ -142,6 +167,40 @@ def test_what_the_parser_is_not_shown_tells_statements_apart(one: str, other: st
     assert fingerprint(read_statement(one, "postgresql")) != fingerprint(read_statement(other, "postgresql"))
 
 
+@pytest.mark.parametrize("names", [("ä", "Ä"), ("ß", "ss"), ("\u017f", "S"), ("\u0131", "I")])
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql", "sqlite", "duckdb"])
+def test_letters_that_an_engine_tells_apart_are_not_one_name(dialect: Dialect, names: tuple[str, str]) -> None:
+    """Whom a statement asks for may hang on one letter: none is folded that some engine does not fold."""
+    one, other = names
+    sql = (
+        f"SELECT {one}.email FROM customers {one} JOIN customers {other} ON {one}.id = {other}.id + 1 WHERE {{}}.id = 1"
+    )
+    exact = exact_hash(sql.format(one), dialect, salt="00")
+    assert not is_exactly(exact, sql.format(other), dialect, parameters=(), is_percent_doubled=False)
+    told = {fingerprint(read_statement(sql.format(name), dialect)) for name in names}
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT a.email FROM customers a JOIN customers A ON a.id = A.boss WHERE a.id = 1", "A.id = 1"),
+        ("SELECT email FROM customers WHERE id IN (SELECT id FROM cases)", "id IN (SELECT id FROM Cases)"),
+        (
+            "WITH c AS (SELECT 1), C AS (SELECT 2) SELECT email FROM customers WHERE id IN (SELECT * FROM c)",
+            "id IN (SELECT * FROM C)",
+        ),
+    ],
+)
+def test_on_mysql_the_letter_case_of_tables_has_a_meaning(one: str, other: str) -> None:
+    """There `cases` and `Cases` are two tables, and `a` and `A` two aliases of one; columns and words are not."""
+    other = one.partition("WHERE")[0] + "WHERE " + other
+    assert fingerprint(read_statement(one, "mysql")) != fingerprint(read_statement(other, "mysql"))
+    assert fingerprint(read_statement(one, "sqlite")) == fingerprint(read_statement(other, "sqlite"))
+    lowered = one.replace("SELECT", "select").replace("email", "Email").replace("WHERE", "where")
+    assert fingerprint(read_statement(one, "mysql")) == fingerprint(read_statement(lowered, "mysql"))
+
+
 def test_a_grant_with_fixed_values_is_good_for_them_alone(shop: Shop) -> None:
     """Written out or bound by each driver; with other values the same statement is masked, but for other grants."""
     file = "SELECT email FROM customers WHERE id = 1"
@@ -156,3 +215,15 @@ def test_a_grant_with_fixed_values_is_good_for_them_alone(shop: Shop) -> None:
         assert connection.scalar(text("SELECT email FROM customers WHERE id IN (1)")) == "[redacted]"
         assert connection.scalar(text("SELECT email FROM customers WHERE id < 2")) == "[redacted]"
     assert shop.ledger.spent == {"g0": 3}
+
+
+@pytest.mark.parametrize("shop", ["sqlite"], indirect=True)
+def test_a_driver_that_numbers_parameters_otherwise_gets_no_other_row(shop: Shop) -> None:
+    """What SQLite would take for `id < 9` is not taken for `id < 2`."""
+    file = "SELECT email FROM customers WHERE id > 0 AND id < 2"
+    found = shop.installed.explain(file)
+    shop.ledger.grant(ANA, EMAIL, statement=found.fingerprint, exact=exact_hash(file, found.dialect, salt="00"))
+    with acting_as(ANA), shop.engine.connect() as connection:
+        assert connection.exec_driver_sql(file).all() == [(RAW[0],)]
+        rows = connection.exec_driver_sql("SELECT email FROM customers WHERE id > ?3 AND id < ?", (9, 2, 0, 9)).all()
+    assert rows == [("[redacted]",)] * 2

@@ -19,7 +19,7 @@ _VARYING = (
     (re.compile(r"\b\d+ (s|min|h|d)( \d+ (min|h))?\b"), "SPAN"),
     (re.compile(r"AAAA[\w+/]+"), "KEY"),
     (re.compile(r"SHA256:[\w+/]+"), "FINGERPRINT"),
-    (re.compile(r"v1:[0-9a-f]{32}"), "FINGERPRINT"),
+    (re.compile(r"v[12]:[0-9a-f]{32}"), "FINGERPRINT"),
     (re.compile(r"sha256:[0-9a-f]{64}"), "DIGEST"),
     (re.compile(r"^( +(?:equal|not valid) +)\d+", re.MULTILINE), r"\1COUNT"),  # as the generator draws them
     (re.compile(r" +"), " "),
