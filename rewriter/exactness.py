@@ -148,7 +148,7 @@ class _Bound:
         # By class: a subclass may hand the driver something else than it did here.
         if type(self._parameters) is dict:
             return _written(self._named(placeholder, self._parameters))
-        if type(self._parameters) in (tuple, list):
+        if type(self._parameters) is tuple or type(self._parameters) is list:
             return _written(self._placed(placeholder, self._parameters))
         raise _Unmatched
 
