@@ -119,7 +119,8 @@ def _inserted(write: Write, node: exp.Insert) -> Iterator[Assignment]:
         return
     columns: list[tuple[str, exp.Expr | None]] = [(name.name.lower(), name) for name in listed or ()]
     if listed is None:
-        columns = [(c.name.lower(), None) for c in target.relation.columns if not c.is_hidden]
+        own = [c for c in target.relation.columns if c.generation is None or write.counts_generated]
+        columns = [(c.name.lower(), None) for c in own if not c.is_hidden]
     rows = [row.expressions for row in source.expressions] if isinstance(source, exp.Values) else [None]
     for row in rows:
         for index, (column, name) in enumerate(columns):

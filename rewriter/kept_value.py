@@ -26,12 +26,21 @@ class KeptValue:
 
     def repeated(self, value: str) -> str:
         """The guarded value, where `value` may stand in several places."""
-        return self._case(self._cast(value))
+        return self._case(self.cast(value), stored=self.cast(value))
+
+    def named(self, value: str) -> str:
+        """The same of a column or variable that holds the value: MySQL does not mix its collation with the column's."""
+        return self._case(self.cast(value), stored=self.plain(value))
+
+    def plain(self, value: str) -> str:
+        """`value` of a column or variable as what is stored where nothing is kept."""
+        return self._compared(value) if self.binding.dialect == "mysql" else self.cast(value)
 
     def once(self) -> tuple[str, str]:
         """What comes before a value that stands once, and after it."""
-        before, after = self._cast("\x00").split("\x00")
-        return f"(SELECT {self._case('unmask_new.v')} FROM (SELECT {before}", f"{after} AS v) AS unmask_new)"
+        before, after = self.cast("\x00").split("\x00")
+        case = self._case("unmask_new.v", stored=self._compared("unmask_new.v"))
+        return f"(SELECT {case} FROM (SELECT {before}", f"{after} AS v) AS unmask_new)"
 
     def assigned(self) -> tuple[str, str]:
         """The same for a value that reads columns, which a query of its own on MySQL does not see.
@@ -39,7 +48,7 @@ class KeptValue:
         A user variable holds it meanwhile: the parts of a CASE are worked out in order.
         """
         variable = "@unmask_new"
-        case = self._case(variable)
+        case = self._case(variable, stored=self._compared(variable))
         before, after = case.split(variable, 1)
         return f"{before}({variable} := ", f"){after}"
 
@@ -48,13 +57,13 @@ class KeptValue:
         columns = self.protected.relation.columns
         return next(own.type for own in columns if own.name.lower() == self.column.word)
 
-    def _case(self, value: str) -> str:
+    def _case(self, value: str, *, stored: str) -> str:
         masked = mask_in_place(self.column, self.protected, qualifier=self.qualifier, binding=self.binding)
         test = self._is_same(value, masked)
         if self._is_telling():
             fixed = mask_of_value(self.column, self.protected, value=value, binding=self.binding)
             test += f" OR {self._compared(value)} = ({fixed})"
-        return f"CASE WHEN {test} THEN {self.qualifier}.{self.column.sql} ELSE {value} END"
+        return f"CASE WHEN {test} THEN {self.qualifier}.{self.column.sql} ELSE {stored} END"
 
     def _is_telling(self) -> bool:
         """Whether what the mask leaves as it is can be nothing but a mask."""
@@ -68,7 +77,7 @@ class KeptValue:
             case _:
                 return False
 
-    def _cast(self, value: str) -> str:
+    def cast(self, value: str) -> str:
         """`value` as the column's type, without a length that would cut it in silence."""
         if self.binding.dialect not in ("postgresql", "duckdb"):
             return value
@@ -78,9 +87,9 @@ class KeptValue:
         return f"CAST({value} AS {_MODIFIERS.sub('', sql) if self._type.kind is not Kind.ENUM else sql})"
 
     def _compared(self, value: str) -> str:
-        """MySQL compares a text with a number as numbers."""
-        is_text = self.binding.dialect == "mysql" and self._type.kind is Kind.TEXT
-        return f"CAST({value} AS CHAR)" if is_text else value
+        """MySQL compares a text with a number as numbers, and two texts only where it is clear by which collation."""
+        is_text = self.binding.dialect == "mysql" and self._type.kind in (Kind.TEXT, Kind.ENUM)
+        return f"CONVERT({value} USING utf8mb4) COLLATE utf8mb4_bin" if is_text else value
 
     def _is_same(self, value: str, masked: str) -> str:
         """Whether two values are the same, NULL included."""

@@ -25,6 +25,7 @@ class Column:
 
     `generation`: the expression of a generated column, which reads other columns of the row; None for an ordinary one,
     empty where there is one that the database does not show. `has_row_default`: its default value may read others.
+    `has_default`: a row that does not name it may get a value that another row has, too.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     is_hidden: bool = False
     generation: str | None = None
     has_row_default: bool = False
+    has_default: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,9 @@ class Relation:
     where it has one, else None. `parents`: tables that it inherits from or is a partition of. For a virtual table
     `definition` is its CREATE statement, and each table that its module keeps its content in is `shadow_of` it.
     `needs_owner`: a view that reads what this session's role may not read, or not every row of. `numbers`: PostgreSQL's
-    own numbers of the columns, and behind them that of the relation, which stay when names change.
+    own numbers of the columns, and behind them that of the relation, which stay when names change. `unique_keys`: the
+    columns of each unique index but the primary key's, on engines that have REPLACE; an empty name stands for an
+    expression, a part of a value, another order than the column's, a condition.
     """
 
     schema: str
@@ -67,6 +71,7 @@ class Relation:
     shadow_of: tuple[str, str] | None = None
     needs_owner: bool = False
     numbers: tuple[int, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
     words: frozenset[str] = field(init=False, repr=False, compare=False)
     """The columns' names in lower case."""
 

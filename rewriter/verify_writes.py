@@ -18,6 +18,7 @@ from rewriter.in_place import mask_in_place
 from rewriter.masked_tables import STAND_IN
 from rewriter.statement import Statement
 from rewriter.verify_lookups import is_found_by_known_values
+from rewriter.verify_replaced import lent_places
 
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 
@@ -52,6 +53,8 @@ def harmless(
         named = [c for _, p in raw for c in p.columns if c.word == column.name.lower() and c.name is not None]
         if start is not None and is_found_by_known_values(column, statement, named):
             places.add(int(start))
+    for node, protected in raw:
+        places.update(lent_places(statement, binding, protected, written=node))
     places.update(_literals(statement))
     places.update(_words_of_tables(statement))
     places.update(_of_other_queries(statement, tables, aliases))

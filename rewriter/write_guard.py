@@ -15,6 +15,7 @@ from rewriter.binding import Binding, BoundColumn, Protected
 from rewriter.edits import Edit
 from rewriter.errors import Reason, StatementRefused
 from rewriter.kept_value import KeptValue
+from rewriter.replaced_rows import replacing_edits
 from rewriter.scans import end_position, position
 from rewriter.scopes import Scopes, from_items
 from rewriter.shields import Shield
@@ -81,6 +82,10 @@ class WriteGuard:
                     "assign a parameter or an unmasked column, or let one of the policy's trusted principals do this.",
                 )
 
+    def _listed(self) -> list[str]:
+        """The columns of the rows of an INSERT, in order."""
+        return list(dict.fromkeys(a.column for a in assignments(self._write) if not a.is_update))
+
     def _sources(self, assignment: Assignment) -> list[exp.Expr]:
         """Where the value of an INSERT … SELECT, or of `(a, b) = (SELECT …)`, comes from."""
         if assignment.is_update:
@@ -100,8 +105,7 @@ class WriteGuard:
         if isinstance(source, exp.Subquery):
             yield from self._outputs(source.this, assignment)
             return
-        columns = list(dict.fromkeys(a.column for a in assignments(self._write) if not a.is_update))
-        index = columns.index(assignment.column)
+        index = self._listed().index(assignment.column)
         items = source.expressions if isinstance(source, exp.Select) else []
         if self._write.node.args.get("by_name") or not isinstance(source, exp.Select):
             yield source
@@ -151,12 +155,11 @@ class WriteGuard:
     def edits(self, shields: Sequence[Shield]) -> Iterator[Edit]:
         """The guards around the values that replace stored ones, each with its shield in it."""
         around = {shield.start: shield for shield in shields}
+        if self._write.is_replace:
+            listed, statement = self._listed(), self._statement
+            yield from replacing_edits(self._write, statement, self._binding, assigned=self._assigned, listed=listed)
+            return
         for assignment, protected, column in self._assigned:
-            if self._write.is_replace:
-                raise StatementRefused(
-                    Reason.WRITE,
-                    f"Write an upsert that sets {column.word} instead of REPLACE, which drops what is stored.",
-                )
             if not assignment.is_update or _is_default(assignment.value):
                 continue
             if assignment.name is None or not self._is_placed(assignment):

@@ -73,7 +73,8 @@ def write_plan(statement: Statement, binding: Binding, reads: Reads) -> WritePla
         guard = WriteGuard(write, scopes, statement=statement, binding=binding)
         _check_writable(guard.assigned, reads.writable)
         guard.check(masked)
-        telling = max(telling, _telling_count(write, statement, guard), key=list(TellingCount).index)
+        count = _telling_count(write, statement, guard, binding=binding)
+        telling = max(telling, count, key=list(TellingCount).index)
         known = write_lookups(statement, write.targets, binding) if write.is_top else WriteLookups()
         shielded = _shields(write, statement, binding, reads=reads, known=known)
         guarded = set(guard.edits(shielded))
@@ -108,8 +109,12 @@ def _check_writable(assigned: Iterable[ColumnName], writable: frozenset[ColumnNa
             )
 
 
-def _telling_count(write: Write, statement: Statement, guard: WriteGuard) -> TellingCount:
-    if statement.dialect != "mysql" or not guard.is_replacing:
+def _telling_count(write: Write, statement: Statement, guard: WriteGuard, *, binding: Binding) -> TellingCount:
+    if statement.dialect != "mysql":
+        return TellingCount.NO
+    if write.is_replace and any(scan.relation.key in binding.protected for scan in write.targets):
+        return TellingCount.ALWAYS  # a row that replaces one like it counts once, another one twice
+    if not guard.is_replacing:
         return TellingCount.NO
     return TellingCount.ALWAYS if isinstance(write.node, exp.Insert) else TellingCount.CHANGED
 

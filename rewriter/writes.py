@@ -35,13 +35,14 @@ class Write:
     """One write. `targets`: scans that stay tables: what is written and, on MySQL, every table that it joins.
 
     `is_top`: it is the statement itself, so that its RETURNING goes to whoever sent it. `is_replace`: it deletes the
-    rows that are in the way.
+    rows that are in the way. `counts_generated`: generated columns have their place in rows that list no columns.
     """
 
     node: exp.Expr
     targets: tuple[Scan, ...]
     is_top: bool
     is_replace: bool
+    counts_generated: bool
 
 
 def writes(statement: Statement, found: Sequence[Scan]) -> tuple[Write, ...]:
@@ -58,8 +59,14 @@ def writes(statement: Statement, found: Sequence[Scan]) -> tuple[Write, ...]:
 def _write(node: exp.Expr, targets: tuple[Scan, ...], statement: Statement) -> Write:
     if not targets:
         raise StatementRefused(Reason.WRITE, "Write to a table, and give no common table expression its name.")
-    is_replacing = node.args.get("alternative") == "REPLACE" or is_replace(statement.text)
-    return Write(node, targets, is_top=node is statement.tree, is_replace=is_replacing)
+    alternative = node.args.get("alternative") or ""
+    return Write(
+        node,
+        targets,
+        is_top=node is statement.tree,
+        is_replace=alternative.upper() == "REPLACE" or is_replace(statement.text),
+        counts_generated=statement.dialect in ("postgresql", "mysql"),
+    )
 
 
 def _targets(node: exp.Expr, scans: dict[int, Scan], statement: Statement) -> Iterator[Scan]:

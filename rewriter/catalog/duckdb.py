@@ -27,14 +27,18 @@ _VIEWS = """
 SELECT database_name, schema_name, view_name, temporary, sql FROM system.main.duckdb_views() WHERE NOT internal
 """
 _COLUMNS = """
-SELECT database_name, schema_name, table_name, column_name, data_type
+SELECT database_name, schema_name, table_name, column_name, data_type, column_default
 FROM system.main.duckdb_columns() WHERE NOT internal ORDER BY table_oid, column_index
 """
 _KEYS = """
 SELECT database_name, schema_name, table_name, constraint_type, constraint_column_names,
        referenced_table, referenced_column_names
-FROM system.main.duckdb_constraints() WHERE constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
+FROM system.main.duckdb_constraints() WHERE constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY', 'UNIQUE')
+UNION ALL
+SELECT database_name, schema_name, table_name, 'UNIQUE', [''], NULL, NULL
+FROM system.main.duckdb_indexes() WHERE is_unique
 """
+_INDEXES = "SELECT database_name, schema_name, index_name, is_unique FROM system.main.duckdb_indexes()"
 _FUNCTIONS = "SELECT function_name, macro_definition FROM system.main.duckdb_functions() WHERE NOT internal"
 
 _PATH_ENTRY = re.compile(r'(?:"((?:[^"]|"")*)"|([^",.]+))(?:\.(?:"((?:[^"]|"")*)"|([^",.]+)))?(?:,|$)')
@@ -47,6 +51,7 @@ class _Parts:
     columns: defaultdict[_Key, list[Row]] = field(default_factory=lambda: defaultdict(list))
     primary_keys: dict[_Key, tuple[str, ...]] = field(default_factory=dict)
     foreign_keys: defaultdict[_Key, set[str]] = field(default_factory=lambda: defaultdict(set))
+    unique_keys: defaultdict[_Key, list[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(list))
 
 
 def load(cursor: Cursor) -> Catalog:
@@ -75,8 +80,9 @@ def load(cursor: Cursor) -> Catalog:
 
 
 def current_stamp(cursor: Cursor) -> str:
-    """Changes with every schema, table, view, macro and function of any attached database, and with the search path."""
-    return stamp(sorted(rows(cursor, q), key=repr) for q in (_SESSION, _SCHEMAS, _TABLES, _VIEWS, _FUNCTIONS))
+    """Changes with every schema, table, view, unique index and function of any database, and with the search path."""
+    queries = (_SESSION, _SCHEMAS, _TABLES, _VIEWS, _FUNCTIONS, _INDEXES)
+    return stamp(sorted(rows(cursor, query), key=repr) for query in queries)
 
 
 def _schema(database: object, schema: object, current: object) -> str:
@@ -104,6 +110,8 @@ def _add_keys(parts: _Parts, found: Iterable[Row], current: object) -> None:
         names = [text(column) for column in columns]
         if kind == "PRIMARY KEY":
             parts.primary_keys[schema, text(table)] = tuple(names)
+        elif kind == "UNIQUE":
+            parts.unique_keys[schema, text(table)].append(tuple(names))
         else:
             parts.foreign_keys[schema, text(table)].update(names)
             # A foreign key stays within its schema: DuckDB does not say which one it refers to.
@@ -121,6 +129,7 @@ def _relation(row: Row, parts: _Parts, *, current: object, kind: RelationKind) -
         columns=tuple(_columns(parts.columns[key], text_or_none(create) or "", kind)),
         primary_key=parts.primary_keys.get(key, ()),
         foreign_keys=frozenset(parts.foreign_keys.get(key, ())),
+        unique_keys=tuple(parts.unique_keys.get(key, ())),
         definition=view.definition if view else None,
         view_columns=view.columns if view else (),
         is_temporary=bool(is_temporary),
@@ -132,7 +141,9 @@ def _columns(found: Iterable[Row], create: str, kind: RelationKind) -> Iterator[
     typed = column_types("duckdb")
     says_more = kind is RelationKind.TABLE and ("COLLATE" in create.upper() or "GENERATED" in create.upper())
     texts = column_texts(create) if says_more else {}
-    for name, declared in found:
+    for name, declared, default in found:
         clause = texts.get(text(name).lower(), ColumnText())
         column_type = typed(text(declared), collation=clause.collation, enum=text(declared).startswith("ENUM("))
-        yield Column(name=text(name), type=column_type, generation=clause.generation)
+        # A sequence gives each row another value.
+        has_default = default is not None and not text(default).lower().startswith("nextval(")
+        yield Column(name=text(name), type=column_type, generation=clause.generation, has_default=has_default)

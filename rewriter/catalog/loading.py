@@ -109,4 +109,5 @@ def _content(relation: Relation) -> tuple[object, ...]:
         relation.shadow_of,
         relation.needs_owner,
         relation.numbers,
+        relation.unique_keys,
     )

@@ -29,13 +29,17 @@ SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS W
 """
 _COLUMNS: LiteralString = f"""
 SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, COLLATION_NAME, EXTRA, GENERATION_EXPRESSION,
-       COLUMN_DEFAULT
+       COLUMN_DEFAULT, IS_NULLABLE
 FROM information_schema.COLUMNS WHERE {_IS_USERS} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION
 """
 _KEYS: LiteralString = f"""
 SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, CONSTRAINT_NAME,
        REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
 FROM information_schema.KEY_COLUMN_USAGE WHERE {_IS_USERS} ORDER BY ORDINAL_POSITION
+"""
+_UNIQUE: LiteralString = f"""
+SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS
+WHERE {_IS_USERS} AND NON_UNIQUE = 0 AND INDEX_NAME <> 'PRIMARY' ORDER BY SEQ_IN_INDEX
 """
 _ROUTINES: LiteralString = """
 SELECT DISTINCT LOWER(ROUTINE_NAME) FROM information_schema.ROUTINES
@@ -72,6 +76,7 @@ def load(cursor: Cursor) -> Catalog:
     is_mariadb = _is_mariadb(text(version))
     columns = _columns(rows(cursor, _COLUMNS), is_mariadb=is_mariadb)
     primary, foreign = _keys(rows(cursor, _KEYS))
+    unique = _unique_keys(rows(cursor, _UNIQUE))
     depends_on = _dependencies(cursor) if _has_dependencies(text(version)) else {}
     user_functions = frozenset(text(name) for (name,) in rows(cursor, _ROUTINES))
     keys = [(text(schema), text(name)) for schema, name, _ in rows(cursor, _RELATIONS)]
@@ -88,6 +93,7 @@ def load(cursor: Cursor) -> Catalog:
                 columns=tuple(columns[key]),
                 primary_key=tuple(primary[key]),
                 foreign_keys=frozenset(foreign[key]),
+                unique_keys=tuple(tuple(names) for names in unique[key].values()),
                 definition=views.get(key) or None,  # empty: the account may not see it
                 view_columns=() if is_mariadb else _view_columns(views.get(key), columns[key]),
                 depends_on=depends_on.get(key),
@@ -171,13 +177,15 @@ def _unescaped(expression: str) -> str:
 def _columns(found: Iterable[Row], *, is_mariadb: bool) -> defaultdict[_Key, list[Column]]:
     typed = column_types("mysql")
     columns: defaultdict[_Key, list[Column]] = defaultdict(list)
-    for schema, table, name, declared, data_type, collation, extra, generation, default in found:
+    for schema, table, name, declared, data_type, collation, extra, generation, default, nullable in found:
         kind = typed(text(declared), collation=text_or_none(collation), enum=text(data_type) == "enum")
         is_hidden = "INVISIBLE" in text(extra).upper()
         # MySQL says '' where MariaDB says NULL.
         shown = text(generation) if generation else None
         if shown is not None and not is_mariadb:
             shown = _unescaped(shown)
+        # MariaDB says 'NULL' for none. Without one, a column that is never NULL may be given an empty value.
+        is_null = text(nullable) == "YES" and (default is None or text(default) == "NULL")
         columns[text(schema), text(table)].append(
             Column(
                 name=text(name),
@@ -185,6 +193,7 @@ def _columns(found: Iterable[Row], *, is_mariadb: bool) -> defaultdict[_Key, lis
                 is_hidden=is_hidden,
                 generation=shown,
                 has_row_default="`" in text(default or ""),  # as both quote every name
+                has_default=not is_null and "auto_increment" not in text(extra).lower(),
             )
         )
     return columns
@@ -201,6 +210,15 @@ def _keys(found: Iterable[Row]) -> tuple[defaultdict[_Key, list[str]], defaultdi
         elif text(constraint) == "PRIMARY":
             primary[text(schema), text(table)].append(text(column))
     return primary, foreign
+
+
+def _unique_keys(found: Iterable[Row]) -> defaultdict[_Key, dict[str, list[str]]]:
+    """By table, unique index → its columns; no name for an expression and for the beginning of a value."""
+    unique: defaultdict[_Key, dict[str, list[str]]] = defaultdict(dict)
+    for schema, table, index, column, length in found:
+        name = text(column) if column is not None and length is None else ""
+        unique[text(schema), text(table)].setdefault(text(index), []).append(name)
+    return unique
 
 
 def _dependencies(cursor: Cursor) -> dict[_Key, frozenset[_Key]]:

@@ -29,6 +29,7 @@ class _Parts:
     primary_keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
     row_keys: dict[str, str] = field(default_factory=dict)
     foreign_keys: dict[str, set[str]] = field(default_factory=dict)
+    unique_keys: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
 
@@ -95,6 +96,7 @@ def _relations(cursor: Cursor, database: str, found: Iterable[Row]) -> list[Rela
     for name, kind, _ in listed:
         if kind == "table":
             _add_foreign_keys(parts, name, found=_foreign_keys(cursor, database, name), spelled=spelled)
+            parts.unique_keys[name] = _unique_keys(parts.columns[name], _indexed(cursor, database, name))
     virtual = [name for name, kind, _ in listed if kind == "virtual"]
     return [_relation(database, entry, parts=parts, virtual=virtual) for entry in listed]
 
@@ -106,7 +108,9 @@ def _texts(cursor: Cursor, database: str) -> dict[str, str]:
 
 
 def _columns(cursor: Cursor, database: str, relation: str) -> list[Row]:
-    statement = f"SELECT name, type, pk, hidden FROM pragma_table_xinfo({_literal(relation)}, {_literal(database)})"
+    statement = (
+        f"SELECT name, type, pk, hidden, dflt_value FROM pragma_table_xinfo({_literal(relation)}, {_literal(database)})"
+    )
     try:
         return rows(cursor, statement)
     except Exception:  # noqa: BLE001 -- each driver has its own root
@@ -135,13 +139,34 @@ def _is_integer(row: Row) -> bool:
 
 
 def _column(row: Row, clause: ColumnText, typed: TypeReader) -> Column:
-    name, declared, _, hidden = row
+    name, declared, _, hidden, default = row
     generation = None
     if hidden in (2, 3):
         # Fail closed: a generated column whose expression was not found counts as one that reads something.
         generation = clause.generation or ""
     kind = typed(text(declared or ""), collation=clause.collation)
-    return Column(name=text(name), type=kind, is_hidden=hidden == 1, generation=generation)
+    has_default = default is not None
+    return Column(name=text(name), type=kind, is_hidden=hidden == 1, generation=generation, has_default=has_default)
+
+
+def _indexed(cursor: Cursor, database: str, relation: str) -> list[Row]:
+    """Each column of each unique index: the index, its origin, whether it has a condition, column and collation."""
+    listed = f"pragma_index_list({_literal(relation)}, {_literal(database)}) AS i"
+    columns = f"pragma_index_xinfo(i.name, {_literal(database)}) AS c"
+    wanted = f'{listed}, {columns} WHERE i."unique" AND c.key ORDER BY i.seq, c.seqno'
+    return rows(cursor, f"SELECT i.name, i.origin, i.partial, c.name, c.coll FROM {wanted}")
+
+
+def _unique_keys(columns: Iterable[Column], found: Iterable[Row]) -> tuple[tuple[str, ...], ...]:
+    """The keys beside the primary one, and that where its order is not the columns'."""
+    own = {column.name: (column.type.collation or "binary").strip('"').lower() for column in columns}
+    keys: dict[str, list[str]] = {}
+    primary: set[str] = set()
+    for index, origin, is_partial, column, collation in found:
+        is_plain = column is not None and not is_partial and own.get(text(column)) == text(collation).lower()
+        keys.setdefault(text(index), []).append(text(column) if is_plain else "")
+        primary |= {text(index)} if origin == "pk" else set()
+    return tuple(tuple(names) for index, names in keys.items() if index not in primary or "" in names)
 
 
 def _add_foreign_keys(parts: _Parts, relation: str, *, found: list[Row], spelled: Mapping[str, str]) -> None:
@@ -169,6 +194,7 @@ def _relation(database: str, entry: tuple[str, str, bool], *, parts: _Parts, vir
         columns=parts.columns[name],
         primary_key=parts.primary_keys[name],
         foreign_keys=frozenset(parts.foreign_keys.get(name, ())),
+        unique_keys=parts.unique_keys.get(name, ()),
         definition=view.definition if view else create if kind == "virtual" else None,
         view_columns=view.columns if view else (),
         shadow_of=(database, owners[-1]) if owners else None,

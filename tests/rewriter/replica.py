@@ -59,9 +59,11 @@ _OWN_POLICY: dict[Dialect, str] = {
   badges.badge: redact
   receipts.number: redact
   hidden_pins.pin: redact
+  logins.pin: {mask: {partial: {prefix: 1, padding: "***", suffix: 0}}}
 """,
     "sqlite": """
   codes.code: redact
+  logins.pin: {mask: {partial: {prefix: 1, padding: "***", suffix: 0}}}
   things.handle: {mask: {partial: {prefix: 3, padding: "***", suffix: 0}}}
 """,
     "duckdb": """
@@ -130,6 +132,9 @@ CREATE TABLE receipts (id int PRIMARY KEY, number varchar(20), receipt varchar(4
 INSERT INTO receipts VALUES (1, 'alpha', 'torn');
 CREATE TABLE hidden_pins (id int PRIMARY KEY, pin varchar(20) INVISIBLE /*!80013 , KEY ((upper(pin))) */);
 INSERT INTO hidden_pins (id, pin) VALUES (1, 'alpha');
+CREATE TABLE logins (id int PRIMARY KEY AUTO_INCREMENT, login varchar(20) COLLATE utf8mb4_bin UNIQUE,
+  pin varchar(20) COLLATE utf8mb4_unicode_ci);
+INSERT INTO logins VALUES (1, 'ana', 'alpha'), (2, 'bo', 'aleph');
 CREATE VIEW contacts (who, mail) AS SELECT id, upper(email) FROM customers;
 CREATE VIEW exchanged (email, name) AS SELECT name, email FROM customers;
 """,
@@ -142,6 +147,8 @@ CREATE TABLE codes (code text);
 INSERT INTO codes VALUES ('alpha'), ('beta');
 CREATE TABLE things (id integer PRIMARY KEY, handle text COLLATE NOCASE);
 INSERT INTO things VALUES (1, 'AbcDef'), (2, 'xyzzy'), (3, NULL);
+CREATE TABLE logins (id integer PRIMARY KEY, login text UNIQUE COLLATE NOCASE, pin text);
+INSERT INTO logins VALUES (1, 'ana', 'alpha'), (2, 'bo', 'aleph');
 """,
     "duckdb": """
 CREATE TABLE generated_mails (id int PRIMARY KEY, email text,
@@ -214,10 +221,12 @@ UPDATE things SET mood = 'happy', payload = '{"b": [2]}', flag = 0 WHERE id = 1;
 UPDATE badges SET badge = 550000;
 UPDATE receipts SET number = 'omega';
 UPDATE hidden_pins SET pin = 'omega';
+UPDATE logins SET pin = concat('a', 900 - id);
 """,
     "sqlite": """
 UPDATE codes SET code = char(122 - rowid) || 'omega';
 UPDATE things SET handle = handle || 'zz';
+UPDATE logins SET pin = 'a' || (900 - id);
 """,
     "duckdb": """
 UPDATE parcels SET code = code || 'omega';

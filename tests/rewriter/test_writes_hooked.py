@@ -205,7 +205,7 @@ def test_errors_of_writes_show_no_cells(shop: Shop) -> None:
 
 @pytest.mark.parametrize("shop", ["pymysql"], indirect=True)
 def test_a_row_count_confirms_no_guess(shop: Shop) -> None:
-    """MySQL counts a row of an upsert once if it stays as it is: that would tell a guess from another value."""
+    """MySQL counts a row once that an upsert or REPLACE leaves as it is: that would tell a guess from another value."""
     upsert = "INSERT INTO customers VALUES (1, 'x', NULL, %s) ON DUPLICATE KEY UPDATE ssn = VALUES(ssn)"
     counts = set()
     for guess in ("111-22-3333", "111-22-4444"):
@@ -214,6 +214,7 @@ def test_a_row_count_confirms_no_guess(shop: Shop) -> None:
             raw: Any = connection.connection.driver_connection
             counts.add(raw.cursor().execute(upsert, (guess,)))
             counts.add(raw.query(upsert.replace("%s", f"'{guess}'")))
+            counts.add(raw.query("REPLACE INTO customers (id, name) VALUES (1, 'Ada')"))
             with pytest.raises(StatementRefused):
                 connection.execute(text("SELECT ROW_COUNT()"))
     assert counts == {-1}

@@ -41,3 +41,13 @@ UPDATE parcels SET note = (SELECT s.note FROM shop.parcels s WHERE s.id = parcel
 UPDATE customers SET (email, name) = ((SELECT note FROM orders WHERE id = 101), email) WHERE id = 1;
 -- title: a value of a type that is named before it
 UPDATE customers SET born = DATE '1999-09-05', created = TIMESTAMP '2001-02-03 04:05:06' WHERE id < 4;
+-- title: replace of sensitive columns
+INSERT OR REPLACE INTO customers2 (id, email, ssn, score) VALUES (1, 'a***@***.example', '[redacted]', 5);
+-- title: replace of sensitive columns of several rows
+insert or replace into customers2 VALUES (1, 'a***@***.example', '[redacted]', 5), (3, 'new@x.example', 'abc', 6), (77, 'c***@***.example', NULL, 1);
+-- title: replace of sensitive columns from a query
+INSERT OR REPLACE INTO customers2 (email, score, id) SELECT note, 7, id - 100 FROM orders ORDER BY id DESC;
+-- title: replace of every sensitive column
+INSERT OR REPLACE INTO customers (id, name, email, ssn, phone, born, salary, score) VALUES (1, 'x', 'a***@***.example', '***-**-6001', '[redacted]', '1975-01-01', NULL, 0);
+-- title: replace that returns
+INSERT OR REPLACE INTO customers2 (id, email, ssn) VALUES (1, 'a***@***.example', NULL) RETURNING id, email, ssn, score;

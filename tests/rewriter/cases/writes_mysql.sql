@@ -80,3 +80,15 @@ UPDATE (SELECT id, email AS e FROM customers) q JOIN customers ON customers.id =
 DELETE FROM c USING customers AS c JOIN orders o ON o.customer_id = c.id WHERE c.ssn LIKE '***%' AND o.id < 104;
 -- title: delete by a column without a name before it, after USING
 DELETE FROM c USING customers AS c WHERE phone = '[redacted]' AND c.id = 3;
+-- title: replace of sensitive columns
+REPLACE INTO customers2 (id, email, ssn, score) VALUES (1, 'a***@***.example', '[redacted]', 5);
+-- title: replace of sensitive columns of several rows
+REPLACE customers2 VALUES (1, 'a***@***.example', '[redacted]', 5), (3, 'new@x.example', 'abc', 6), (77, 'c***@***.example', NULL, 1);
+-- title: replace of sensitive columns from a query
+REPLACE LOW_PRIORITY INTO customers2 (email, score, id) SELECT note, (SELECT count(*) FROM customers WHERE email LIKE 'a*%'), id - 100 FROM orders;
+-- title: replace of every sensitive column
+REPLACE INTO customers (id, name, email, ssn, phone, born, salary, score) VALUES (1, 'x', 'a***@***.example', '***-**-6001', '[redacted]', '1975-01-01', NULL, 0);
+-- title: columns of another collation than the connection's
+UPDATE logins SET pin = 'xyz', login = upper(login) WHERE id = 1 OR pin = 'a***';
+-- title: a column of another collation than the connection's, from a query
+UPDATE logins SET pin = (SELECT max(note) FROM orders WHERE orders.id > logins.id) WHERE id = 1;

@@ -58,3 +58,11 @@ UPDATE customers SET (name, email) = (name || 'x', CASE WHEN id = 1 THEN 'w@x.ex
 INSERT INTO customers (id, name, email) VALUES (1, 'New', 'a***@***.example') ON CONFLICT (id) DO UPDATE SET (name, email) = (excluded.name, excluded.email);
 -- title: unnamed query returned, and a name in another letter case
 UPDATE customers SET name = 'x' WHERE id < 4 RETURNING (SELECT max(email) FROM customers2), SCORE, customers.SSN;
+-- title: replace of sensitive columns
+INSERT OR REPLACE INTO customers2 (id, email, ssn, score) VALUES (1, 'a***@***.example', '[redacted]', 5);
+-- title: replace of sensitive columns of several rows
+insert or replace into customers2 VALUES (1, 'a***@***.example', '[redacted]', 5), (3, 'new@x.example', 'abc', 6), (77, 'c***@***.example', NULL, 1);
+-- title: replace of sensitive columns from a query
+REPLACE INTO customers2 (email, score, id) WITH n AS (SELECT id, note FROM orders) SELECT note, (SELECT count(*) FROM customers WHERE email LIKE 'a*%'), id - 100 FROM n ORDER BY id DESC;
+-- title: replace that returns
+REPLACE INTO customers2 (id, email, ssn) VALUES (1, 'a***@***.example', NULL) RETURNING id, email, ssn, score;

@@ -73,6 +73,7 @@ def test_every_field_of_a_catalog_counts_towards_its_version() -> None:
         "shadow_of": ("main", "z"),
         "needs_owner": True,
         "numbers": (1, 16384),
+        "unique_keys": (("x",),),
     }
     assert set(changed) == {field.name for field in fields(Relation) if field.init}
     versions = {content_version(catalog)}
