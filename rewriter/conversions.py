@@ -21,8 +21,14 @@ def check_conversions(statement: Statement, binding: Binding) -> None:
     words = {"", *(token.text.lower() for token in statement.tokens if statement.is_word(token))}
     if statement.kind is StatementKind.WRITE:
         words.add("=")
+    if not _BY_TEXT.isdisjoint(words):
+        words |= conversions.keys()
     for word in sorted(words & conversions.keys()):
         _check_type(word, binding)
+
+
+_BY_TEXT = frozenset(("pg_input_is_valid", "pg_input_error_info"))
+"""Functions that take the name of a type as text, and try a value on it."""
 
 
 def _check_type(word: str, binding: Binding) -> None:

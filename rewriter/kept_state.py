@@ -1,4 +1,4 @@
-"""Whether a statement may keep a value beyond its end: in a user variable, a lock, a sequence, a random seed.
+"""Whether a statement may keep a value beyond its end: in a user variable, lock, sequence, random seed, message.
 
 Connections are pooled and locks are seen by all, and what a grant reveals goes to its holder alone: nothing is revealed
 in such a statement. It reads masks, as a write does.
@@ -14,7 +14,9 @@ from rewriter.functions import BUILTINS
 from rewriter.statement import Statement
 
 _KEEPING: Mapping[Dialect, frozenset[str]] = {
-    "postgresql": frozenset(("nextval", "setseed", *(f for f in BUILTINS["postgresql"] if "_advisory_" in f))),
+    "postgresql": frozenset(
+        ("nextval", "setval", "setseed", "pg_notify", *(f for f in BUILTINS["postgresql"] if "_advisory_" in f))
+    ),
     "mysql": frozenset(("last_insert_id", "nextval", "get_lock", "release_lock", "release_all_locks")),
     "sqlite": frozenset(),
     "duckdb": frozenset(("nextval", "setseed")),

@@ -2,7 +2,8 @@
 
 Closed lists: a catalog is open when it holds definitions alone. Those stay closed that hold sampled values (`pg_stats`,
 `sqlite_stat1`, `COLUMN_STATISTICS`), other sessions' statements (`pg_stat_activity`, `PROCESSLIST`), settings (they may
-be secrets or mask keys), passwords, large objects or sizes. What SQLAlchemy's dialects read by reflection is open.
+be secrets or mask keys; but PostgreSQL's `pg_settings` shows what `SHOW ALL` does, and no setting that a session made
+up), passwords, large objects or sizes. What SQLAlchemy's dialects read is open.
 """
 
 from collections.abc import Mapping
@@ -28,14 +29,15 @@ _STANDARD_VIEWS = frozenset(
 
 _PG_CATALOG = frozenset(
     """
-    pg_aggregate pg_am pg_amop pg_amproc pg_attrdef pg_attribute pg_auth_members pg_available_extensions pg_cast
-    pg_class pg_collation pg_constraint pg_conversion pg_database pg_default_acl pg_depend pg_description pg_enum
-    pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_table pg_group pg_index pg_indexes pg_inherits
-    pg_init_privs pg_language pg_matviews pg_namespace pg_opclass pg_operator pg_opfamily pg_partitioned_table
-    pg_policies pg_policy pg_proc pg_publication pg_publication_namespace pg_publication_rel pg_publication_tables
-    pg_range pg_rewrite pg_roles pg_rules pg_seclabel pg_seclabels pg_sequence pg_shdepend pg_shdescription
-    pg_shseclabel pg_statistic_ext pg_tables pg_tablespace pg_timezone_abbrevs pg_timezone_names pg_transform
-    pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template pg_type pg_user pg_views
+    pg_aggregate pg_am pg_amop pg_amproc pg_attrdef pg_attribute pg_auth_members pg_available_extension_versions
+    pg_available_extensions pg_cast pg_class pg_collation pg_constraint pg_conversion pg_database pg_default_acl
+    pg_depend pg_description pg_enum pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_table pg_group
+    pg_index pg_indexes pg_inherits pg_init_privs pg_language pg_matviews pg_namespace pg_opclass pg_operator
+    pg_opfamily pg_partitioned_table pg_policies pg_policy pg_prepared_xacts pg_proc pg_publication
+    pg_publication_namespace pg_publication_rel pg_publication_tables pg_range pg_rewrite pg_roles pg_rules pg_seclabel
+    pg_seclabels pg_sequence pg_sequences pg_settings pg_shdepend pg_shdescription pg_shseclabel pg_statistic_ext
+    pg_tables pg_tablespace pg_timezone_abbrevs pg_timezone_names pg_transform pg_trigger pg_ts_config pg_ts_config_map
+    pg_ts_dict pg_ts_parser pg_ts_template pg_type pg_user pg_views
     """.split()
 )
 
@@ -82,6 +84,7 @@ _MEASURED: Mapping[tuple[Dialect, str, str], frozenset[str]] = {
         ("relpages", "reltuples", "relallvisible", "relallfrozen", "relfilenode", "relfrozenxid", "relminmxid")
     ),
     ("postgresql", "pg_catalog", "pg_attribute"): frozenset(("attmissingval",)),
+    ("postgresql", "pg_catalog", "pg_sequences"): frozenset(("last_value",)),
     ("postgresql", "pg_catalog", "pg_stat_activity"): frozenset(
         ("query", "query_id", "client_addr", "client_hostname")
     ),

@@ -132,12 +132,24 @@ LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
 WHERE o.oid >= 16384
 """
 
-# What runs where a value becomes a type: the checks of domains, and casts that someone made. PostgreSQL's own
-# functions cast to text, so a value's own type counts as well, and a table with such a column. An empty name stands
-# for casts that may happen to any value, `=` for those that happen where one is stored.
+# What runs where a value becomes a type: the checks of domains, and casts that someone made. A domain's checks run for
+# every type that holds it: domains over it, arrays, ranges, rows of tables and views (a literal beside a column becomes
+# of its type without naming it). PostgreSQL's own functions cast to text, so a value's own type counts as well, and a
+# table with such a column. An empty name stands for casts that may happen to any value, `=` for those that happen where
+# one is stored.
 _CONVERSIONS = """
-SELECT pg_catalog.lower(t.typname), '', pg_catalog.pg_get_expr(c.conbin, 0), NULL
-FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_type t ON t.oid = c.contypid WHERE t.oid >= 16384
+WITH RECURSIVE holding AS (
+  SELECT contypid AS type, pg_catalog.pg_get_expr(conbin, 0) AS expression
+  FROM pg_catalog.pg_constraint WHERE contypid >= 16384 AND conbin IS NOT NULL
+  UNION
+  SELECT t.oid, h.expression FROM holding h JOIN pg_catalog.pg_type t
+    ON t.typbasetype = h.type OR t.typelem = h.type
+    OR t.typrelid IN (SELECT a.attrelid FROM pg_catalog.pg_attribute a WHERE a.atttypid = h.type AND a.attnum > 0)
+    OR EXISTS (SELECT FROM pg_catalog.pg_range r WHERE r.rngsubtype = h.type AND t.oid = r.rngtypid)
+    OR EXISTS (SELECT FROM pg_catalog.pg_range r WHERE r.rngtypid = h.type
+                 AND t.oid::text = pg_catalog.to_jsonb(r) ->> 'rngmultitypid'))
+SELECT pg_catalog.lower(t.typname), '', h.expression, NULL
+FROM holding h JOIN pg_catalog.pg_type t ON t.oid = h.type
 UNION ALL
 SELECT pg_catalog.lower(w.word), w.spoken, pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.',
                                                            pg_catalog.quote_ident(p.proname), '(NULL)'), e.extname
@@ -162,7 +174,8 @@ _CATALOGS: LiteralString = """
 SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
 FROM pg_catalog.pg_class c
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relname IN (
-  'pg_class', 'pg_attribute', 'pg_stat_activity', 'pg_authid', 'pg_shadow', 'pg_cursors', 'pg_prepared_statements')
+  'pg_class', 'pg_attribute', 'pg_stat_activity', 'pg_authid', 'pg_shadow', 'pg_cursors', 'pg_prepared_statements',
+  'pg_sequences')
 WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.relkind IN ('r', 'v') AND c.oid < 16384
 ORDER BY c.relname, a.attnum
 """

@@ -1,9 +1,9 @@
 """PostgreSQL's functions that are known to be harmless, and the extensions that add only such functions.
 
 Left out on purpose, although they look harmless: `current_setting` (session settings hold mask keys), `current_query`
-(shows the rewritten text), `pg_notify` (carries values to other sessions), `pg_relation_size` and its kin (sizes depend
-on raw values), `ts_rewrite` and `ts_stat` (run SQL given as text), `setval`, `pg_sleep`, everything about other
-sessions, files, large objects, replication, statistics, and `query_to_xml` with its family.
+(shows the rewritten text), `pg_relation_size` and its kin (sizes depend on raw values), `ts_rewrite` and `ts_stat` (run
+SQL given as text), `pg_sleep`, everything about other sessions, files, large objects, replication, statistics, and
+`query_to_xml` with its family. What `pg_notify` and `setval` hand on are masks: `rewriter.kept_state`.
 """
 
 _IMMUTABLE = """
@@ -81,10 +81,11 @@ version xml xml_is_well_formed
 """Read the clock, the session's own role and settings of form, or the definitions of objects; never a table's rows."""
 
 _VOLATILE = """
-clock_timestamp currval gen_random_uuid lastval nextval pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock
-pg_advisory_unlock_all pg_advisory_unlock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared
-pg_collation_actual_version pg_is_in_recovery pg_partition_ancestors pg_partition_tree pg_try_advisory_lock
-pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared random setseed timeofday
+clock_timestamp currval gen_random_uuid lastval nextval pg_listening_channels pg_notify setval pg_advisory_lock
+pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared pg_advisory_xact_lock
+pg_advisory_xact_lock_shared pg_collation_actual_version pg_is_in_recovery pg_partition_ancestors pg_partition_tree
+pg_try_advisory_lock pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared random
+setseed timeofday
 """
 _AGGREGATES_AND_WINDOWS = """
 array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp cume_dist dense_rank every

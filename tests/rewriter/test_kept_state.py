@@ -59,6 +59,20 @@ def test_no_lock_tells_a_revealed_value(shop: Shop, call: str) -> None:
     assert not shop.ledger.reveals
 
 
+@pytest.mark.parametrize("shop", ["psycopg"], indirect=True)
+def test_no_message_tells_a_revealed_value(shop: Shop) -> None:
+    """Every session may listen."""
+    shop.ledger.grant(ANA, SSN)
+    url = shop.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as listener:
+        listener.execute("LISTEN told")
+        with acting_as(ANA), shop.engine.begin() as connection:
+            connection.execute(text("SELECT pg_notify('told', ssn) FROM customers WHERE id = 1")).all()
+        (told,) = listener.notifies(timeout=10, stop_after=1)
+    assert told.payload == "***-**-" + RAW[2][-4:]
+    assert not shop.ledger.reveals
+
+
 @pytest.mark.parametrize("shop", ["psycopg", "psycopg2"], indirect=True)
 def test_nobody_fetches_from_anothers_cursor(shop: Shop) -> None:
     """PostgreSQL keeps one that is held after its transaction; whoever knows its name could go on with it."""

@@ -28,7 +28,6 @@ from tests.rewriter.catalog.connecting import mysql, postgresql
         ("postgresql", "pg_catalog", "pg_authid"),
         ("postgresql", "pg_catalog", "pg_shadow"),
         ("postgresql", "pg_catalog", "pg_largeobject"),
-        ("postgresql", "pg_catalog", "pg_settings"),
         ("postgresql", "pg_catalog", "pg_prepared_statements"),
         ("postgresql", "pg_catalog", "pg_cursors"),
         ("postgresql", "pg_catalog", "pg_user_mappings"),
@@ -67,6 +66,12 @@ def test_what_sqlalchemy_reflects_on_postgresql_is_open() -> None:
     """Each relation of SQLAlchemy's own description of `pg_catalog`."""
     for table in pg_catalog.pg_catalog_meta.tables.values():
         assert is_readable_catalog("postgresql", "pg_catalog", table.name)
+
+
+def test_what_drivers_and_tools_ask_postgresql_for_is_open() -> None:
+    """The transactions that two-phase commit recovers, settings as `SHOW ALL` shows them, sequences."""
+    for name in ("pg_prepared_xacts", "pg_settings", "pg_sequences"):
+        assert is_readable_catalog("postgresql", "pg_catalog", name)
 
 
 def test_letter_case_does_not_matter() -> None:

@@ -90,6 +90,19 @@ SELECT 'a' || p FROM pairs;
 SELECT 'raw value above', '123-45-6000'::high;
 -- title: check of an array's domain
 SELECT 'raw value above', '{123-45-6000}'::high[];
+-- title: the check of a domain under another
+SELECT 'raw value above', '123-45-6000'::higher;
+-- title: the check of a domain in a composite type
+SELECT 'raw value above', '(123-45-6000)'::heights;
+-- title: the check of a domain in a table's row
+SELECT 'raw value above', ROW('123-45-6000')::measured;
+-- title: the check of a domain in a row of JSON
+SELECT 'raw value above', jsonb_populate_recordset(NULL::measured, '[{"height": "123-45-6000"}]');
+-- title: the check of a domain that a literal takes from beside it
+SELECT 'raw value above', array_append(array_agg(height), '123-45-6000') FROM measured;
+-- title: the check of a domain named as text
+-- needs: 16
+SELECT 'raw value above', 1 WHERE pg_input_is_valid('123-45-6000', 'public.' || 'high');
 -- title: view over statistics
 SELECT * FROM sampled;
 -- title: query given as text to a function called as an attribute of a function's alias

@@ -52,13 +52,13 @@ _POSTGRESQL_REFUSED = (
     "pg_get_multixact_members", "pg_get_publication_tables", "pg_get_shmem_allocations", "pg_get_wal_*",
     "pg_hba_file_rules", "pg_ident_file_mappings", "pg_import_system_collations", "pg_indexam_progress_phasename",
     "pg_indexes_size", "pg_is_wal_replay_paused", "pg_isolation_test_*", "pg_jit_available", "pg_last_*",
-    "pg_listening_channels", "pg_lock_status", "pg_log_*", "pg_logical_*", "pg_ls_*", "pg_mcv_list_items", "pg_nextoid",
-    "pg_notification_queue_usage", "pg_notify", "pg_prepared_*", "pg_promote", "pg_read_*", "pg_relation_file*",
+    "pg_lock_status", "pg_log_*", "pg_logical_*", "pg_ls_*", "pg_mcv_list_items", "pg_nextoid",
+    "pg_notification_queue_usage", "pg_prepared_*", "pg_promote", "pg_read_*", "pg_relation_file*",
     "pg_relation_size", "pg_reload_conf", "pg_replication_*", "pg_rotate_logfile*", "pg_safe_snapshot_blocking_pids",
     "pg_sequence_last_value", "pg_settings_get_flags", "pg_show_*", "pg_sleep*", "pg_split_walfile_name", "pg_stat_*",
     "pg_stop_making_pinned_objects", "pg_switch_wal", "pg_table_size", "pg_tablespace_*", "pg_terminate_backend",
     "pg_total_relation_size", "pg_wal_replay_*", "pg_walfile_name*", "pg_xact_*", "plpgsql_*",
-    "postgresql_fdw_validator", "satisfies_hash_partition", "set_config", "setval", "shell_*", "ts_rewrite", "ts_stat",
+    "postgresql_fdw_validator", "satisfies_hash_partition", "set_config", "shell_*", "ts_rewrite", "ts_stat",
     "txid_status", "amvalidate",
 )  # fmt: skip
 """What PostgreSQL has beside the admitted functions and the machinery."""
