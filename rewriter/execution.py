@@ -7,7 +7,8 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from rewriter.exactness import UNKNOWN
 from rewriter.guards import batching
-from rewriter.hook import Hook, Prepare, internally
+from rewriter.hook import Hook, Prepare
+from rewriter.own_statements import internally
 from rewriter.prepared import Batch
 from rewriter.writes import TellingCount
 

@@ -1,8 +1,6 @@
 """The gate between an engine's statements and its driver: who asks, what may be seen, what runs, what is recorded."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -13,6 +11,7 @@ from rewriter.guards import Driver
 from rewriter.kinds import is_of_session
 from rewriter.lanes import Lanes
 from rewriter.outcomes import Ask, Outcomes
+from rewriter.own_statements import is_own
 from rewriter.prepared import Aftermath, Batch, Outcome, Revealing, Safe, text_of
 from rewriter.principals import ACTING, Acting, Principals, Who
 from rewriter.protocols import AccessSource
@@ -29,20 +28,8 @@ _Result = TypeVar("_Result")
 
 _MOST_REMEMBERED = 4096
 
-_INTERNAL: ContextVar[bool] = ContextVar("unmask_internal", default=False)
-
 Prepare = Callable[[Any, Any, Mapping[str, object] | None, object], Safe]
 """Cursor, text, execution options and parameters of a statement → the text to run."""
-
-
-@contextmanager
-def internally() -> Iterator[None]:
-    """Inside, SQLAlchemy's dialect itself is at work (`initialize`, pings): its statements pass as they are."""
-    token = _INTERNAL.set(True)
-    try:
-        yield
-    finally:
-        _INTERNAL.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +113,7 @@ class Hook:
     def template(self, connection: Any, text: str, options: Mapping[str, object] | None, *, is_formatted: bool) -> str:
         """What becomes of an INSERT of which many are about to be composed. Nothing runs, nothing is recorded."""
         ask = Ask(text, connection, self.principals.current(options), is_formatted)
-        if not self._is_active or _INTERNAL.get() or ask.who.is_trusted:
+        if not self._is_active or ask.who.is_trusted:
             return text
         view = self.schemas.known(connection) or self._outcomes.load(connection)
         lane = self._lanes.of(ask.who, self._lanes.access(ask.who), is_formatted=is_formatted)
@@ -174,7 +161,7 @@ class Hook:
 
     def allow_raw(self, operation: str) -> None:
         """As `Gate.allow_raw`."""
-        if not self._is_active or _INTERNAL.get():
+        if not self._is_active:
             return
         who = self.principals.current()
         if not who.is_trusted:
@@ -256,7 +243,7 @@ class Hook:
 
     def _unknown(self, ask: Ask, access: Access | None = None) -> Safe:
         """`access`: under which to judge it, where that is known to be less than what may be seen now."""
-        if not self._is_active or _INTERNAL.get():
+        if not self._is_active or is_own(ask.text, self.schemas.dialect, is_percent_doubled=ask.is_formatted):
             return Safe.of(ask.text)
         if ask.who.is_trusted:
             trusted = self._trust.statement(ask.text, ask.who, is_formatted=ask.is_formatted)

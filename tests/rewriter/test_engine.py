@@ -1,7 +1,7 @@
 """Every path by which SQLAlchemy runs SQL, on every driver: what comes out is masked, or the path is closed."""
 
 import pickle
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -271,6 +271,26 @@ def test_listeners_that_execute_themselves_are_guarded(shop: Shop) -> None:
 
     with shop.engine.connect() as connection:
         assert connection.execute(text(READ)).all() == MASKED
+
+
+def test_listeners_find_no_open_door_while_sqlalchemy_first_connects(shop: Shop) -> None:
+    """What its dialect sends by itself passes; what a listener sends in the same moment is judged like anything."""
+    seen: list[object] = []
+
+    def on_execute(cursor: Any, *_: object) -> None:
+        with suppress(Exception):
+            own = cursor.connection.cursor()
+            own.execute("SELECT ssn FROM customers")
+            seen.append(own.fetchall())
+        with suppress(Exception):
+            shop.engine.dialect.do_execute(cursor, "SELECT email FROM customers", (), None)
+            seen.append(cursor.fetchall())
+
+    for name in ("do_execute", "do_execute_no_params"):
+        event.listen(shop.engine, name, on_execute)
+    with shop.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    assert not is_raw(seen)
 
 
 def test_edited_text_is_rewritten_again(shop: Shop) -> None:
