@@ -234,7 +234,7 @@ class Hook:
             if execute is not None:
                 more["unmask_execute"] = execute
             found = type(base.__name__, bases, {"gate": self, "unmask_base": base, **more})
-            if execute is not None:
+            if execute is not None and not getattr(mixin, "unmask_checks_parameters", False):
                 self.direct_cursors.add(found)
             self._classes[mixin, base] = found
         return found

@@ -12,6 +12,7 @@ from masking import SessionSecret
 from rewriter.errors import RewriteError
 from rewriter.guards import postgres_errors
 from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded, own_name
+from rewriter.guards.psycopg2_parameters import values
 from rewriter.guards.savepoints import in_transaction
 from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
@@ -19,27 +20,34 @@ from rewriter.roles import Session, taken
 
 
 class GuardedCursor(extensions.cursor):  # type: ignore[misc] # the driver has no types
-    """A cursor that runs nothing but text from the rewriter.
+    """A cursor that runs nothing but text from the rewriter, with values for parameters.
 
     `unmask_is_open`: the dialect is sending batches that it composed, as bytes, of text from the rewriter.
     """
 
     gate: ClassVar[Gate]
     unmask_is_open = False
+    unmask_checks_parameters = True
 
     def execute(self, query: Any, vars: Any = None) -> Any:  # noqa: A002, D102 -- the driver's own, as all below
         if self.unmask_is_open and isinstance(query, bytes):
             return super().execute(query, vars)
         safe = query if type(query) is Safe else _admitted(self, query, is_formatted=vars is not None)
-        run = super().execute
+        run, bound = super().execute, self._values(vars)
         if safe.aftermath is None:
-            return run(safe, vars)
-        return self.gate.run(self, safe, lambda: run(safe, vars))
+            return run(safe, bound)
+        return self.gate.run(self, safe, lambda: run(safe, bound))
+
+    def _values(self, bound: Any) -> Any:
+        return values(bound, self.connection, self.gate.allow_raw)
+
+    def mogrify(self, query: Any, vars: Any = None) -> Any:  # noqa: A002, D102
+        return super().mogrify(query, self._values(vars))
 
     def executemany(self, query: Any, vars_list: Iterable[Any]) -> Any:  # noqa: D102
         safe = query if type(query) is Safe else _admitted(self, query, is_formatted=True)
         run = super().executemany
-        return self.gate.run(self, safe, lambda: run(safe, formatted(vars_list)))
+        return self.gate.run(self, safe, lambda: run(safe, map(self._values, formatted(vars_list))))
 
     def callproc(self, procname: str, parameters: Any = None) -> Any:  # noqa: D102
         self.gate.allow_raw("callproc")

@@ -2,8 +2,10 @@
 
 import sqlite3
 import threading
+from collections import UserDict
 from collections.abc import Callable
 from contextlib import closing
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,6 +16,7 @@ import pymysql
 import pymysql.cursors
 import pytest
 from psycopg import ClientCursor, sql
+from psycopg2 import extensions
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
@@ -231,6 +234,63 @@ def test_psycopg2_batch_mode(opened: Opened) -> None:
         with pytest.raises(StatementRefused):
             connection.connection.cursor().execute(b"SELECT 1; SELECT email FROM customers")
     engine.dispose()
+
+
+STOLEN = "(SELECT ssn FROM customers LIMIT 1)"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        extensions.AsIs(STOLEN),
+        [[extensions.AsIs(STOLEN)]],
+        (1, extensions.AsIs(STOLEN)),
+        extensions.AsIs("ssn"),
+        extensions.AsIs(f"'a'::text || {STOLEN}"),
+        extensions.AsIs("'a'::text FROM customers"),
+        extensions.AsIs("1 -- "),
+    ],
+)
+def test_psycopg2_parameters_are_no_sql(opened: Opened, value: object) -> None:
+    """The driver writes them into the text after it was judged: what is more than a value is refused."""
+    with opened("psycopg2").engine.connect() as connection:
+        cursor: Any = connection.connection.cursor()
+        refused(lambda: connection.execute(text("SELECT :x"), {"x": value}))
+        refused(lambda: connection.exec_driver_sql("SELECT %s", (value,)))
+        refused(lambda: connection.execute(text("UPDATE orders SET sku = :x"), [{"x": value}, {"x": value}]))
+        refused(lambda: cursor.execute("SELECT %(x)s", UserDict(x=value)))
+        refused(lambda: cursor.executemany("UPDATE orders SET sku = %s", [(value,)]))
+        refused(lambda: psycopg2.extras.execute_values(cursor, "INSERT INTO orders (sku) VALUES %s", [(value,)]))
+
+
+def test_psycopg2_parameters_of_every_kind_are_values(opened: Opened) -> None:
+    """Those that adapters of the driver's and of applications write as literals arrive as they are."""
+
+    class Number(float):
+        pass
+
+    extensions.register_adapter(Number, extensions.AsIs)
+    given: dict[str, object] = {
+        "'{\"a\": [1]}'": psycopg2.extras.Json({"a": [1]}),
+        "'[1,3)'": psycopg2.extras.NumericRange(1, 3),
+        "'[2020-01-01,2020-02-01)'": psycopg2.extras.DateRange(date(2020, 1, 1), date(2020, 2, 1)),
+        "'{1,2}'": [1, 2],
+        "'{{a,\"b c\"}}'": [["a", "b c"]],
+        "'1 day'": timedelta(days=1),
+        "'it''s \\ 100%'": "it's \\ 100%",
+        "2.5": Number(2.5),
+        "'RAW_ACCESS'": extensions.QuotedString("RAW_ACCESS"),
+        "'x41'": extensions.Binary(b"x41"),
+        "NULL": None,
+    }
+    with opened("psycopg2").engine.connect() as connection:
+        for written, value in given.items():
+            sql_text = f"SELECT %(v)s::text IS NOT DISTINCT FROM ({written.replace('%', '%%')})::text"
+            is_same = connection.exec_driver_sql(sql_text, {"v": value}).scalar()
+            assert is_same or isinstance(value, extensions.Binary)  # shown as `\\x78…`
+        query = text("SELECT id FROM orders WHERE id = ANY(:ids) AND sku IN :skus ORDER BY id")
+        found = connection.execute(query, {"ids": [10, 11], "skus": ("engine", "compiler")})
+        assert found.scalars().all() == [10, 11]
 
 
 def test_psycopg2_creator_is_refused(opened: Opened) -> None:
