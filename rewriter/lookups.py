@@ -155,9 +155,9 @@ def _has(scan: Scan, name: str) -> bool:
 
 
 def _column(scan: Scan, column: exp.Column, binding: Binding) -> BoundColumn | None:
-    """The masked column with `lookup: exact` that is meant; none beside columns that are computed from masked ones."""
+    """The masked column with `lookup: exact` that is meant."""
     protected = binding.protected.get(scan.relation.key)
-    if protected is None or any(c.generation is not None for c in protected.columns):
+    if protected is None:
         return None
     named = [c for c in protected.columns if c.word == column.name.lower()]
     return named[0] if len(named) == 1 and named[0].is_lookup else None

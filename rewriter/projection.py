@@ -24,7 +24,7 @@ class Needed:
 
     `sources`: columns that are needed only because a generated column among them is computed from them. `extra`: names
     among them that a star must not show, where one reads them all. `items`: select items of the derived table beyond
-    these, which only an edit of ours mentions.
+    these, which only an edit of ours mentions; `aliases`: their names.
     """
 
     columns: tuple[BoundColumn, ...]
@@ -32,6 +32,7 @@ class Needed:
     sources: tuple[BoundColumn, ...] = ()
     extra: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     @property
     def names(self) -> frozenset[ColumnName]:
@@ -57,10 +58,11 @@ def needed(scan: Scan, protected: Protected, mentions: Mentions, *, lookups: Seq
         spoken = (spoken | scan.relation.words - hidden) - unread
     columns = tuple([column for column in protected.columns if column.word in spoken])
     system = tuple([name for name in protected.system if name in bare or name in behind])
-    extra = (*system, *(c.word for c in columns if c.word in hidden), *(lookup.alias for lookup in lookups))
+    aliases = tuple([lookup.alias for lookup in lookups])
+    extra = (*system, *(c.word for c in columns if c.word in hidden), *aliases)
     items = tuple([f"{lookup.column.sql} AS {lookup.alias}" for lookup in lookups])
     sources = tuple(_sources(columns, protected)) if protected.is_generating else ()
-    return Needed(columns, system, sources, extra if is_everything else (), items)
+    return Needed(columns, system, sources, extra if is_everything else (), items, aliases)
 
 
 def _sources(columns: tuple[BoundColumn, ...], protected: Protected) -> Iterator[BoundColumn]:
@@ -84,4 +86,5 @@ def masked_select(protected: Protected, columns: Needed, revealed: frozenset[Col
     if len(plain) == len(columns.columns):
         return inner
     outer = [c.sql if c.generation is None else f"{c.generation} AS {c.sql}" for c in columns.columns]
-    return f"SELECT {', '.join((*outer, *columns.system))} FROM ({inner}) AS {protected.alias}"
+    shown = (*outer, *columns.system, *columns.aliases)
+    return f"SELECT {', '.join(shown)} FROM ({inner}) AS {protected.alias}"

@@ -5,6 +5,7 @@ What is found to be so is taken out of the text: the rest of the check sees the 
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -30,14 +31,25 @@ def without_lookups(sql: str, binding: Binding, *, is_percent_doubled: bool) -> 
     names = [node for node in statement.nodes(exp.Identifier) if _ALIAS.fullmatch(node.name)]
     if len(names) != len(spoken):
         raise _leak()
-    columns = {name.name: _defined(name, statement, binding) for name in names if name.arg_key == "alias"}
+    defined = {name.name: _defined(name, statement, binding) for name in names if name.arg_key == "alias"}
+    passed_on = {id(each.passed_on) for each in defined.values()}
     for name in names:
-        if name.arg_key != "alias" and (name.name not in columns or not _is_compared(name, statement)):
+        is_made = name.arg_key == "alias" or id(name) in passed_on
+        if not is_made and (name.name not in defined or not _is_compared(name, statement)):
             raise _leak()
-    for alias, column in columns.items():
+    for alias, each in defined.items():
         second = quoted(alias, binding.dialect)
-        sql = sql.replace(f", {column.sql} AS {second}", "").replace(second, column.sql)
+        sql = sql.replace(f", {each.column.sql} AS {second}", "").replace(f", {second}", "")
+        sql = sql.replace(second, each.column.sql)
     return sql
+
+
+@dataclass(frozen=True, slots=True)
+class _Second:
+    """A raw column's second name; `passed_on`: the one that hands it through a table of generated columns."""
+
+    column: BoundColumn
+    passed_on: exp.Expr | None
 
 
 def is_found_by_known_values(column: exp.Expr, statement: Statement, columns: Iterable[BoundColumn]) -> bool:
@@ -54,7 +66,7 @@ def _leak() -> LeakError:
     return LeakError("a raw column that a comparison is answered on can be read; please report the statement's shape")
 
 
-def _defined(name: exp.Expr, statement: Statement, binding: Binding) -> BoundColumn:
+def _defined(name: exp.Expr, statement: Statement, binding: Binding) -> _Second:
     """The column that a derived table over one sensitive table has once more, where no star or row can show it."""
     item = name.parent
     inner = item.parent if item is not None else None
@@ -68,8 +80,28 @@ def _defined(name: exp.Expr, statement: Statement, binding: Binding) -> BoundCol
     found = [c for c in _columns(table, binding) if c.word == item.this.name.lower()]
     if not found or not all(column.is_lookup for column in found):
         raise _leak()
-    _check_rows(outer, statement)
-    return found[0]
+    above = _above(name, outer)
+    _check_rows(outer if above is None else above.table, statement)
+    return _Second(found[0], None if above is None else above.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """The table right above that works out generated columns, and its item that hands a second name on."""
+
+    table: exp.Subquery
+    name: exp.Expr
+
+
+def _above(name: exp.Expr, source: exp.Subquery) -> _Above | None:
+    query = source.parent_select
+    if query is None or not isinstance(query.parent, exp.Subquery) or query.args["from_"].this is not source:
+        return None
+    rest = any(value for key, value in query.args.items() if key not in ("expressions", "from_"))
+    items = [item for item in query.expressions if isinstance(item, exp.Column) and item.name == name.name]
+    if rest or len(items) != 1 or items[0].args.get("table"):
+        return None
+    return _Above(query.parent, items[0].this)
 
 
 def _columns(table: exp.Expr, binding: Binding) -> Iterator[BoundColumn]:

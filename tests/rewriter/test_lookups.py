@@ -35,6 +35,7 @@ columns:
   customers2.email: email
   customers2.ssn: redact
   employees.email: {mask: {constant: {value: "someone@***.example"}}}
+  generated_mails.email: {mask: email, lookup: exact}
 """
     )
     return bind(policy, found.catalog)
@@ -59,6 +60,9 @@ _FOUND = (
     "SELECT email FROM customers WHERE ssn IN ("
     + ", ".join(f"'123-45-{n}'" for n in range(6001, 6021))
     + ") AND id = 1",
+    "SELECT id, email, domain FROM generated_mails WHERE email = 'ann@first.example'",
+    "SELECT c.domain, city FROM generated_mails c WHERE c.email IN ('x', 'ann@first.example') AND domain <> 'x'",
+    "SELECT * FROM generated_mails WHERE email = 'ann@first.example'",
 )
 
 
@@ -101,6 +105,8 @@ _NOT = (
     "SELECT id FROM customers WHERE email = 'ana1@mail.example' AND 'unmask_' = 'unmask_'",
     "SELECT id FROM customers NATURAL JOIN employees2 WHERE email = 'ana1@mail.example'",
     "SELECT count(*) FROM active_customers WHERE email = 'ana1@mail.example'",
+    "SELECT id FROM generated_mails WHERE email = 'ann@first.example' AND domain = 'first.example'",
+    "SELECT id FROM generated_mails WHERE email = 'ann@first.example' OR domain = 'x'",
 )
 
 
@@ -131,6 +137,7 @@ _WRITTEN = (
     ("UPDATE customers SET city = 'found' WHERE id IN (SELECT id FROM customers2 WHERE email = 'ana1@x.example')", 0),
     ("UPDATE orders SET note = 'found' WHERE customer_id IN (SELECT id FROM customers WHERE ssn = '123-45-6001')", 0),
     ("DELETE FROM customers WHERE phone = '+41 44 001'", 0),
+    ("UPDATE generated_mails SET city = 'found' WHERE email = 'ann@first.example'", 1),
 )
 
 
@@ -244,17 +251,29 @@ def test_parameters_keep_their_order(request: pytest.FixtureRequest, driver: str
         ("= 'x'", "= 'x' ORDER BY {alias}"),
         ("FROM (", "FROM orders o JOIN (SELECT 1 AS k) k ON c.{alias} = 'x' JOIN ("),
         (") c ", ") c (a, b, c) "),
+        ("`, {alias} FROM (", "`, {alias} AS a FROM ("),
+        ("`, {alias} FROM (", "`, {alias}, lower({alias}) FROM ("),
+        (") AS `generated_mails`)", ") AS `generated_mails` WHERE {alias} > 'a')"),
     ],
 )
 def test_the_check_finds_any_other_use(sqlite_binding: Binding, tampered: tuple[str, str]) -> None:
-    """A raw column that could be read otherwise is found in the produced text."""
-    sql = rewrite_bound("SELECT id, email FROM customers c WHERE c.email = 'x'", sqlite_binding).sql
+    """A raw column that could be read otherwise is found in the produced text, also behind generated columns."""
+    tables = {"customers": "email", "generated_mails": "domain"}
+    queries = (f"SELECT id, {item} FROM {table} c WHERE c.email = 'x'" for table, item in tables.items())
+    pairs = [_tampered(rewrite_bound(query, sqlite_binding).sql, tampered) for query in queries]
+    for sql, changed in pairs:
+        assert "unmask_" not in without_lookups(sql, sqlite_binding, is_percent_doubled=False)
+        if changed != sql:
+            with pytest.raises(LeakError):
+                without_lookups(changed, sqlite_binding, is_percent_doubled=False)
+    assert pairs[-1][0] != pairs[-1][1], "the second table has all that the first one has"
+
+
+def _tampered(sql: str, change: tuple[str, str]) -> tuple[str, str]:
+    """A produced text, and what becomes of it by a replacement."""
     alias = re.findall(r"`unmask_\w+`", sql)[0]
-    assert "unmask_" not in without_lookups(sql, sqlite_binding, is_percent_doubled=False)
-    old, new = tampered
-    assert old in sql
-    with pytest.raises(LeakError):
-        without_lookups(sql.replace(old, new.format(alias=alias), 1), sqlite_binding, is_percent_doubled=False)
+    old, new = (text.format(alias=alias) for text in change)
+    return sql, sql.replace(old, new, 1)
 
 
 @pytest.fixture(scope="module")
