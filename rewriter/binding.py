@@ -12,7 +12,7 @@ from types import MappingProxyType
 from masking import ColumnName, Mask, Policy, PolicyError, Problem, TableName, mask_expression
 from masking.masks import Constant, Expression, Hash, Null
 from masking.names import Principal
-from masking.types import Dialect
+from masking.types import Dialect, Kind
 from rewriter.column_rules import (
     Rules,
     inherit,
@@ -284,6 +284,8 @@ def _generation(column: Column, rules: Rules, target: _Target) -> str | None:
     if not any(name.lower() in text for name in rules):
         return None
     dialect = target.catalog.dialect
+    if dialect == "mysql" and column.type.kind is Kind.TEXT:
+        return f"CONCAT({column.generation})"  # as masks end: MariaDB would overwrite what is read twice
     is_cast = dialect in ("postgresql", "duckdb") or (dialect == "sqlite" and column.type.sql)
     return f"CAST(({column.generation}) AS {column.type.sql})" if is_cast else f"({column.generation})"
 

@@ -97,8 +97,12 @@ def after_last(text: str, character: str) -> str:
 
 def finished(value: str, column: str, type_: ColumnType, *, longest: int | None = None) -> str:
     del column
+    if type_.kind is not Kind.TEXT:
+        return value
     is_long = type_.length is not None and (longest is None or longest > type_.length)
-    return f"LEFT({value}, {type_.length})" if type_.kind is Kind.TEXT and is_long else value
+    # MariaDB keeps the text of most calls in one place of the expression: where a statement reads such a column twice
+    # (`REPLACE(email, 'a', email)`), the second reading overwrote the first. That of CONCAT is copied.
+    return f"CONCAT({f'LEFT({value}, {type_.length})' if is_long else value})"
 
 
 def either(condition: str, column: str, masked: str, *, type_: ColumnType) -> str:

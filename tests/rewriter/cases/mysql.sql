@@ -16,6 +16,10 @@ SELECT id, ssn FROM customers ORDER BY id LIMIT 2, 3;
 SELECT city, group_concat(email ORDER BY id SEPARATOR ';') FROM customers GROUP BY city ORDER BY city;
 -- title: functions
 SELECT id, concat(email, '!'), if(score > 20, ssn, phone), ifnull(salary, 0), year(born), date_format(born, '%Y-%m') FROM customers ORDER BY id;
+-- title: one mask twice in a call
+SELECT id, replace(email, 'a', email), greatest(email, concat_ws('/', email, email)), replace(ssn, '-', ssn) FROM customers ORDER BY id;
+-- title: one generated column twice in a call
+SELECT replace(domain, 'e', domain), greatest(domain, concat_ws('/', domain, domain)) FROM generated_mails ORDER BY id;
 -- title: double-quoted strings
 SELECT id FROM customers WHERE email = "a***@***.example" ORDER BY id;
 -- title: null-safe comparison, regexp
