@@ -208,20 +208,23 @@ class WriteGuard:
         start, end = statement.tokens[low].start, statement.end_of(statement.tokens[high])
         kept = KeptValue(column, protected, assignment.target.alias, self._binding)
         inside = statement.tokens[low : high + 1]
-        if not any(token.token_type in _PARAMETERS or token.text.lower() == "select" for token in inside):
+        if not any(token.token_type in _ONCE for token in inside):
             text = statement.written(kept.repeated("\x00"))
             yield Edit(start, end, text.replace("\x00", statement.sql[start:end]))
             return
         if dialect == "duckdb" and isinstance(self._write.node, exp.Insert):
             raise StatementRefused(Reason.WRITE, f"Write excluded.{column.word} instead of a parameter.")
         columns = assignment.value.find_all(exp.Column) if assignment.value is not None else ()
-        is_correlated = any(start <= position(column.this) < end for column in columns)
+        is_correlated = any(start <= position(column.this) < end for column in columns) or any(
+            token.token_type == TokenType.VALUES for token in inside
+        )
         before, after = kept.assigned() if dialect == "mysql" and is_correlated else kept.once()
         yield Edit(start, start, statement.written(before))
         yield Edit(end, end, statement.written(after))
 
 
-_PARAMETERS = (TokenType.PLACEHOLDER, TokenType.PARAMETER, TokenType.COLON)
+_ONCE = (TokenType.PLACEHOLDER, TokenType.PARAMETER, TokenType.COLON, TokenType.SELECT)
+"""What makes a value stand once in what is written: parameters keep their number, queries run once."""
 
 
 def _is_default(value: exp.Expr | None) -> bool:

@@ -12,6 +12,8 @@ INSERT IGNORE INTO customers (id, email) VALUES (1, 'n@x.example'), (70, 's@x.ex
 INSERT INTO customers (id, name, email) VALUES (1, 'New', 'n@x.example'), (60, 'Sixty', 's@x.example') ON DUPLICATE KEY UPDATE name = VALUES(name), email = VALUES(email);
 -- title: upsert that writes the mask back
 INSERT INTO customers (id, name, email, phone) VALUES (1, 'New', 'a***@***.example', '[redacted]') ON DUPLICATE KEY UPDATE name = concat(VALUES(name), ssn), email = VALUES(email), phone = VALUES(phone);
+-- title: upsert of a word of SQL
+INSERT INTO customers (id, name, email) VALUES (1, 'select', 'n@x.example') ON DUPLICATE KEY UPDATE name = VALUES(name), email = CONCAT(VALUES(email), 'select'), phone = IF(VALUES(name) = (SELECT 'select'), VALUES(name), phone);
 -- title: upsert from a query
 INSERT INTO customers (id, name, city) SELECT d.id, d.email, 'x' FROM customers2 d WHERE d.ssn LIKE '***%' ON DUPLICATE KEY UPDATE name = VALUES(name), city = customers.email;
 -- title: upsert that keeps
