@@ -265,7 +265,17 @@ def _bound_columns(relation: Relation, rules: Rules, target: _Target) -> Iterato
         except PolicyError as error:
             problems.extend(Problem(message=f"{name}: {p.message}", hint=p.hint) for p in error.problems)
             text = "NULL"
+        if catalog.dialect == "mysql" and isinstance(mask, Constant | Expression) and relation.primary_key:
+            text = _null_without_row(text, siblings[relation.primary_key[0]])
         yield BoundColumn(column.name.lower(), sql, name, text, is_lookup=name in target.lookups, form=mask)
+
+
+def _null_without_row(mask: str, key: str) -> str:
+    """A mask that is NULL where an outer join found no row.
+
+    MariaDB works out an expression that hides NULL there, in aggregates and windows, as if there were a row of NULLs.
+    """
+    return f"CASE WHEN {key} IS NOT NULL THEN {mask} END"
 
 
 def _generation(column: Column, rules: Rules, target: _Target) -> str | None:

@@ -127,7 +127,7 @@ class Targets:
         bound = next(c for c in protected.columns if c.word == column.name.lower())
         first = column.args.get("catalog") or column.args.get("db") or column.args.get("table") or column.this
         place = self._place(column, position(first), end_position(column.this))
-        if place.is_item and place.is_shown and self._statement.dialect == "sqlite":
+        if place.is_item and place.is_shown and self._statement.dialect in ("sqlite", "duckdb"):
             # There RETURNING calls a column as its table does, however the statement spells it.
             place = replace(place, name=next(c.name for c in target.relation.columns if c.name.lower() == bound.word))
         text = self._masked(bound, target, place, revealed=revealed)
@@ -209,6 +209,8 @@ class Targets:
             for c in self._visible(self._protected[id(item.scan.node)])
         ]
         columns = self._visible(self._protected[id(item.scan.node)])
+        if place.is_item and place.is_shown and self._statement.dialect == "duckdb":
+            place = replace(place, name=f"struct_pack({', '.join(c.name for c in item.scan.relation.columns)})")
         match self._statement.dialect:
             case "postgresql":
                 type_ = ".".join(quoted(name, "postgresql") for name in item.scan.relation.key)

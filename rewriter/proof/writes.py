@@ -157,7 +157,7 @@ class Writes:
         pairs = [(column, self._value(column, scope)) for column in plain]
         pairs += [(column, "NULL" if self.chance.is_drawn(0.1) else self._value(column, None)) for column in masked]
         if not pairs:
-            column = random.choice(target.relation.columns)
+            column = random.choice((*target.plain, *target.masked) or target.relation.columns)
             return _Assigned(((column, self._value(column, None)),), is_storing=True)
         return _Assigned(tuple(pairs), bool(masked))
 
@@ -197,7 +197,7 @@ class Writes:
         """What is done where there is such a row."""
         is_mysql = self.chance.is_for("mysql")
         choice = self.chance.random.random()
-        if choice < 0.15:
+        if choice < 0.15 or not (written.target.plain or written.target.masked):
             return "" if is_mysql else f" ON CONFLICT ({key}) DO NOTHING"
         offered = "VALUES({})" if is_mysql else "excluded.{}"
         again = self._assigned(written.target, Scope(sources=(written.source,), depth=0))
@@ -213,7 +213,7 @@ class Writes:
         """Nothing where the engine or the form of the statement has no such clause."""
         kinds: tuple[Kind, ...] | None = None
         scope = self._seen(written, is_storing=is_storing)
-        if is_storing:
+        if is_storing or self.chance.is_for("duckdb"):  # whose RETURNING calls other unnamed terms as it has bound them
             kinds = tuple(self.scalars.kind(scope) for _ in range(2))
         return f" RETURNING {', '.join(item.text for item in self.items.drawn(scope, kinds))}"
 

@@ -20,6 +20,12 @@ SELECT id, concat(email, '!'), if(score > 20, ssn, phone), ifnull(salary, 0), ye
 SELECT id, replace(email, 'a', email), greatest(email, concat_ws('/', email, email)), replace(ssn, '-', ssn) FROM customers ORDER BY id;
 -- title: one generated column twice in a call
 SELECT replace(domain, 'e', domain), greatest(domain, concat_ws('/', domain, domain)) FROM generated_mails ORDER BY id;
+-- title: constant mask where no row was found
+SELECT max(e.email), count(e.email), lag(max(e.email)) OVER (ORDER BY c.id) FROM customers2 c LEFT JOIN employees e ON e.id = c.id + 70 GROUP BY c.id;
+-- title: windows where no row was found
+SELECT c.id, first_value(e.email) OVER (ORDER BY c.id), max(e.email) OVER (PARTITION BY c.id) FROM customers2 c LEFT JOIN employees e ON e.id = c.id AND c.id > 2 ORDER BY c.id;
+-- title: an outer join without any row
+SELECT max(e.email), count(*) FROM customers2 c LEFT JOIN employees e ON e.id IS NULL;
 -- title: double-quoted strings
 SELECT id FROM customers WHERE email = "a***@***.example" ORDER BY id;
 -- title: null-safe comparison, regexp

@@ -13,6 +13,8 @@ UPDATE customers SET name = o.note, email = o.note, city = customers.email FROM 
 WITH c AS (SELECT id, email FROM customers WHERE id < 4) UPDATE customers SET name = c.email FROM c WHERE c.id = customers.id;
 -- title: delete with returning
 DELETE FROM customers WHERE email LIKE 'a%' RETURNING *;
+-- title: columns returned in another letter case, and the whole row
+UPDATE customers SET city = 'x' WHERE id < 3 RETURNING EMAIL, customers, customers.Id;
 -- title: upsert
 INSERT INTO customers (id, name, email) VALUES (1, 'New', 'n@x.example'), (60, 'Sixty', 's@x.example') ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email;
 -- title: upsert that writes the mask back
