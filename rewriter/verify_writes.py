@@ -17,6 +17,7 @@ from rewriter.errors import StatementRefused
 from rewriter.in_place import mask_in_place
 from rewriter.masked_tables import STAND_IN
 from rewriter.statement import Statement
+from rewriter.verify_assigned import goes_back
 from rewriter.verify_lookups import is_found_by_known_values
 from rewriter.verify_replaced import lent_places
 
@@ -39,26 +40,41 @@ def harmless(
     aliases = {table.alias_or_name.lower() for table, _ in raw}
     tables = {id(table) for table, _ in raw}
     shown = _stand_ins(statement, texts)
-    telling = {c.word for _, protected in raw for c in protected.columns if not c.shows_null}
     for column in statement.nodes(exp.Column):
-        start = column.this.meta.get("start")
-        is_harmless = (
-            (column.table.lower() in aliases and _is_shadowed(column, tables, shown))
-            or (not column.table and _is_given(column, tables, shown))
-            or _goes_back(column, is_null_known=column.name.lower() not in telling)
-            or _is_returned(column, statement, raw=raw, returned=returned)
-        )
-        if start is not None and is_harmless:
-            places.add(int(start))
-        named = [c for _, p in raw for c in p.columns if c.word == column.name.lower() and c.name is not None]
-        if start is not None and is_found_by_known_values(column, statement, named):
-            places.add(int(start))
+        places.update(_of_column(column, statement, raw=raw, shown=shown, returned=returned))
     for node, protected in raw:
         places.update(lent_places(statement, binding, protected, written=node))
     places.update(_literals(statement))
     places.update(_words_of_tables(statement))
     places.update(_of_other_queries(statement, tables, aliases))
     return frozenset(places)
+
+
+def _of_column(
+    column: exp.Column,
+    statement: Statement,
+    *,
+    raw: _Raw,
+    shown: dict[int, str],
+    returned: frozenset[ColumnName],
+) -> Iterator[int]:
+    """Where the names of a reference stand that reads nothing raw; `shown`: of `_stand_ins`."""
+    aliases = {table.alias_or_name.lower() for table, _ in raw}
+    tables = {id(table) for table, _ in raw}
+    meant = [c for _, protected in raw for c in protected.columns if c.word == column.name.lower()]
+    is_own = goes_back(column, is_null_known=all(c.shows_null for c in meant)) or _is_returned(
+        column, statement, raw=raw, returned=returned
+    )
+    is_harmless = (
+        is_own
+        or (column.table.lower() in aliases and _is_shadowed(column, tables, shown))
+        or (not column.table and _is_given(column, tables, shown))
+        or is_found_by_known_values(column, statement, [c for c in meant if c.name is not None])
+    )
+    if is_harmless and "start" in column.this.meta:
+        yield int(column.this.meta["start"])
+    if is_own and column.table.lower() in aliases:
+        yield int(column.args["table"].meta["start"])  # which may be a column's name, too
 
 
 def _words_of_tables(statement: Statement) -> Iterator[int]:
@@ -204,70 +220,6 @@ def _gives(item: exp.Expr, column: exp.Column, shown: dict[int, str]) -> bool:
     return word in {output.alias_or_name.lower() for output in item.this.expressions}
 
 
-def _goes_back(column: exp.Column, *, is_null_known: bool) -> bool:
-    """Whether the value of a reference can only be stored where it comes from.
-
-    `is_null_known`: anyone may know where it is NULL.
-    """
-    child: exp.Expr = column
-    above = column.parent
-    while above is not None:
-        match above:
-            case exp.Coalesce():
-                is_value = is_null_known or child is (above.this, *above.expressions)[-1]
-            case exp.Paren() | exp.Case() | exp.Subquery() | exp.Alias():
-                is_value = child.arg_key in ("this", "expressions", "default", "ifs")
-                is_value = is_value and not (isinstance(above, exp.Case) and child.arg_key == "this")
-            case exp.If():
-                is_value = child.arg_key == "true" or (
-                    child.arg_key == "false" and not isinstance(above.parent, exp.Case)
-                )
-            case exp.Select():
-                is_value = child.arg_key == "expressions" and len(above.expressions) == 1
-            case exp.Tuple() | exp.Anonymous():
-                return _is_own_of_list(column, above, child)
-            case exp.EQ():
-                is_plain = _is_assignment(above) and isinstance(above.this, exp.Column)
-                return is_plain and child is above.expression and _is_own(column, above, above.this)
-            case _:
-                return False
-        if not is_value:
-            return False
-        child, above = above, above.parent
-    return False
-
-
-def _is_assignment(equation: exp.EQ) -> bool:
-    return isinstance(equation.parent, exp.Update | exp.OnConflict) and equation.arg_key == "expressions"
-
-
-def _is_own_of_list(column: exp.Column, row: exp.Expr, value: exp.Expr) -> bool:
-    """Whether a reference, the `value` in a row, means the column that the row's list assigns at its place."""
-    equation = row.parent
-    if not isinstance(equation, exp.EQ) or not _is_assignment(equation) or row is not equation.expression:
-        return False
-    is_row = isinstance(row, exp.Tuple) or row.name.lower() == "row"
-    names = equation.this.expressions if isinstance(equation.this, exp.Tuple) else []
-    places = [at for at, each in enumerate(row.expressions) if each is value]
-    is_placed = is_row and len(names) == len(row.expressions) and len(places) == 1
-    return is_placed and isinstance(names[places[0]], exp.Column) and _is_own(column, equation, names[places[0]])
-
-
-def _is_own(column: exp.Column, equation: exp.EQ, assigned: exp.Expr) -> bool:
-    """Whether a reference means the column that is assigned, of the row that is written."""
-    write = equation.parent
-    while write is not None and (isinstance(write.parent, exp.When) or not isinstance(write, _WRITES)):
-        write = write.parent
-    if write is None or column.name.lower() != assigned.name.lower():
-        return False
-    target = write.this.this if isinstance(write.this, exp.Schema) else write.this
-    names = {target.alias_or_name.lower()}
-    if target.args.get("joins"):
-        table = assigned.args.get("table")
-        return table is not None and column.table.lower() == table.name.lower()
-    return not column.table or column.table.lower() in names
-
-
 def _is_returned(column: exp.Column, statement: Statement, *, raw: _Raw, returned: frozenset[ColumnName]) -> bool:
     """Whether a reference stands in the statement's own RETURNING, which may show its column."""
     above = column.parent
@@ -288,6 +240,8 @@ def _literals(statement: Statement) -> Iterator[int]:
         if token.token_type == TokenType.STRING and not is_name:
             yield token.start
         if index + 1 < len(tokens) and tokens[index + 1].token_type == TokenType.COLON_EQ:
+            yield token.start
+        if before[2] in ("as", "::"):  # a type, or the name that something gets
             yield token.start
         is_behind = before[2] == "."
         if is_behind and (before[0] in ("as", "::") or tokens[index - 2].token_type == TokenType.R_PAREN):

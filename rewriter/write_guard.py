@@ -10,6 +10,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from masking import ColumnName
+from rewriter.assigned_rows import place_in_list, row_edits
 from rewriter.assignments import Assignment, assignments
 from rewriter.binding import Binding, BoundColumn, Protected
 from rewriter.edits import Edit
@@ -92,20 +93,19 @@ class WriteGuard:
             assert assignment.name is not None
             above = assignment.name.find_ancestor(exp.EQ)
             assert above is not None
-            return [above.expression]
+            return list(self._outputs(above.expression, place_in_list(assignment.name)))
         source = self._write.node.args.get("expression")
-        return [] if source is None else list(self._outputs(source, assignment))
+        return [] if source is None else list(self._outputs(source, self._listed().index(assignment.column)))
 
-    def _outputs(self, source: exp.Expr, assignment: Assignment) -> Iterator[exp.Expr]:
-        """The expressions that give the column; the whole query where they cannot be told."""
+    def _outputs(self, source: exp.Expr, index: int) -> Iterator[exp.Expr]:
+        """The expressions that give the output at `index`; the whole query where they cannot be told."""
         if isinstance(source, exp.SetOperation):
-            yield from self._outputs(source.this, assignment)
-            yield from self._outputs(source.expression, assignment)
+            yield from self._outputs(source.this, index)
+            yield from self._outputs(source.expression, index)
             return
         if isinstance(source, exp.Subquery):
-            yield from self._outputs(source.this, assignment)
+            yield from self._outputs(source.this, index)
             return
-        index = self._listed().index(assignment.column)
         items = source.expressions if isinstance(source, exp.Select) else []
         if self._write.node.args.get("by_name") or not isinstance(source, exp.Select):
             yield source
@@ -162,8 +162,10 @@ class WriteGuard:
         for assignment, protected, column in self._assigned:
             if not assignment.is_update or _is_default(assignment.value):
                 continue
-            if assignment.name is None or not self._is_placed(assignment):
-                raise StatementRefused(Reason.WRITE, f"Assign {column.word} by itself, and not within a list.")
+            if assignment.name is None:
+                raise StatementRefused(Reason.WRITE, f"Assign {column.word} by itself.")
+            if assignment.value is None:
+                continue  # of a list, see below
             first = self._statement.after(end_position(assignment.name.this)) + 1
             shield = around.get(self._statement.tokens[first].start)
             if shield is not None:
@@ -172,12 +174,8 @@ class WriteGuard:
             for low, high in self._parts(assignment.name):
                 if not self._is_kept(low, high, assignment):
                     yield from self._guarded(assignment, protected, column, low=low, high=high)
-
-    @staticmethod
-    def _is_placed(assignment: Assignment) -> bool:
-        """Whether it can be told where the value stands: not, where a query gives several."""
-        above = assignment.name.parent if assignment.name is not None else None
-        return not isinstance(above, exp.Paren) and (not isinstance(above, exp.Tuple) or assignment.value is not None)
+        rows = [each for each in self._assigned if each[0].is_update and each[0].value is None]
+        yield from row_edits(self._statement, rows, self._binding)
 
     def _parts(self, name: exp.Expr) -> Iterator[tuple[int, int]]:
         """First and last token of each part that the value assigned to a name can be."""

@@ -68,6 +68,7 @@ _OWN_POLICY: dict[Dialect, str] = {
 """,
     "duckdb": """
   parcels.code: redact
+  remarks.remarks: {mask: {partial: {prefix: 1, padding: "***", suffix: 0}}}
   shop.parcels.note: redact
 """,
 }
@@ -157,6 +158,8 @@ INSERT INTO generated_mails (id, email, city) VALUES
   (1, 'ann@first.example', 'Bern'), (2, 'bob@second.example', 'Oslo');
 CREATE TABLE parcels (id int, note text, code text);
 INSERT INTO parcels VALUES (1, 'n1', 'alpha'), (2, 'n2', 'beta');
+CREATE TABLE remarks (id int PRIMARY KEY, remarks text);
+INSERT INTO remarks VALUES (1, 'alpha'), (2, 'omega');
 CREATE SCHEMA shop;
 CREATE TABLE shop.parcels (id int, note text);
 INSERT INTO shop.parcels VALUES (1, 'alpha'), (2, 'beta');
@@ -230,6 +233,7 @@ UPDATE logins SET pin = 'a' || (900 - id);
 """,
     "duckdb": """
 UPDATE parcels SET code = code || 'omega';
+UPDATE remarks SET remarks = remarks || id;
 UPDATE shop.parcels SET note = note || 'omega';
 """,
 }

@@ -41,7 +41,9 @@ UPDATE customers SET ssn = customers::text;
 -- reason: WRITE
 UPDATE customers SET (ssn, name) = (SELECT c.ssn, c.name FROM customers c WHERE c.id = 2);
 -- reason: WRITE
-UPDATE customers SET (ssn, name) = (SELECT '1', '2');
+UPDATE customers SET (name, ssn) = (SELECT c.name, c.ssn FROM customers c WHERE c.id = 2);
+-- reason: WRITE
+UPDATE customers SET (ssn, name) = (VALUES ('1', '2'));
 -- reason: WRITE
 UPDATE customers SET (ssn, name) = (name || ssn, '2');
 -- reason: WRITE

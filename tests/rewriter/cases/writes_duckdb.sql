@@ -53,3 +53,7 @@ INSERT OR REPLACE INTO customers2 (email, score, id) SELECT note, 7, id - 100 FR
 INSERT OR REPLACE INTO customers (id, name, email, ssn, phone, born, salary, score) VALUES (1, 'x', 'a***@***.example', '***-**-6001', '[redacted]', '1975-01-01', NULL, 0);
 -- title: replace that returns
 INSERT OR REPLACE INTO customers2 (id, email, ssn) VALUES (1, 'a***@***.example', NULL) RETURNING id, email, ssn, score;
+-- title: a column that is called like its table
+UPDATE remarks SET remarks = 'x' WHERE remarks LIKE 'a*%' RETURNING id;
+-- title: a column that is called like its table, in an upsert
+INSERT INTO remarks VALUES (1, 'a***') ON CONFLICT (id) DO UPDATE SET remarks = excluded.remarks;

@@ -117,3 +117,17 @@ UPDATE customers SET (name, email) = (name || 'x', CASE WHEN id = 1 THEN 'w@x.ex
 INSERT INTO customers (id, name, email) VALUES (1, 'New', 'a***@***.example') ON CONFLICT (id) DO UPDATE SET (name, email) = (excluded.name, excluded.email);
 -- title: a value of a type that is named before it
 UPDATE customers SET born = DATE '1999-09-05', created = TIMESTAMP '2001-02-03 04:05:06' WHERE id < 4;
+-- title: a query's row assigned to a list
+UPDATE customers SET (email, name) = (SELECT note, customers.email FROM orders WHERE orders.id = customers.id + 100) WHERE id < 4;
+-- title: a query's row assigned to a list of one
+UPDATE customers c SET (email) = (SELECT o.note FROM orders o WHERE o.id = c.id + 100) FROM cards d WHERE d.id = c.id;
+-- title: a query without a row assigned to a list
+UPDATE customers SET (salary, name) = (SELECT o.total, o.note FROM orders o WHERE o.customer_id = customers.id AND customers.email LIKE 'a%' ORDER BY o.id DESC LIMIT 1), city = 'q' WHERE id < 9;
+-- title: a query's row of several types assigned to a list
+UPDATE things SET (payload, mood, token) = (WITH n AS (SELECT '{"a": 2}'::jsonb AS j) SELECT n.j, 'happy'::mood, 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a22'::uuid FROM n) WHERE id = 1;
+-- title: a query's row that writes the mask back
+UPDATE customers SET (phone, name) = (SELECT '[redacted]', 'x') WHERE id < 3;
+-- title: a query's row in an upsert
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'a***@***.example') ON CONFLICT (id) DO UPDATE SET (email, name) = (SELECT excluded.email, customers.ssn);
+-- title: a type that is called like a column
+UPDATE things SET code = 'x' WHERE 'happy'::mood = CAST('happy' AS mood);

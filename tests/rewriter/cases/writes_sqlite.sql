@@ -66,3 +66,13 @@ insert or replace into customers2 VALUES (1, 'a***@***.example', '[redacted]', 5
 REPLACE INTO customers2 (email, score, id) WITH n AS (SELECT id, note FROM orders) SELECT note, (SELECT count(*) FROM customers WHERE email LIKE 'a*%'), id - 100 FROM n ORDER BY id DESC;
 -- title: replace that returns
 REPLACE INTO customers2 (id, email, ssn) VALUES (1, 'a***@***.example', NULL) RETURNING id, email, ssn, score;
+-- title: a query's row assigned to a list
+UPDATE customers SET (email, name) = (SELECT note, customers.email FROM orders WHERE orders.id = customers.id + 100) WHERE id < 4;
+-- title: a query's row assigned to a list of one
+UPDATE customers AS c SET (email) = (SELECT o.note FROM orders o WHERE o.id > c.id + 100 ORDER BY o.id DESC) WHERE id < 4;
+-- title: a query without a row assigned to a list
+UPDATE customers SET (salary, name) = (SELECT o.total, o.note FROM orders o WHERE o.customer_id = customers.id AND customers.email LIKE 'a%' ORDER BY o.id DESC LIMIT 1), city = 'q' WHERE id < 9;
+-- title: a query's row that writes the mask back
+UPDATE customers SET (phone, name) = (SELECT '[redacted]', 'x') WHERE id < 3;
+-- title: a query's row in an upsert
+INSERT INTO customers (id, name, email) VALUES (1, 'New', 'a***@***.example') ON CONFLICT (id) DO UPDATE SET (email, name) = (SELECT excluded.email, customers.ssn);
