@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from masking.access import Fingerprint
@@ -39,14 +38,45 @@ def _canonical(statement: Statement, token: Token, kept: frozenset[str]) -> str:
     return text if token.start in statement.quoted or text.lower() in kept else folded(text)
 
 
+_LISTS = frozenset({"from", "join", "straight_join", "update", "into", "using", "table", "delete"})
+"""Words that tables follow."""
+_ENDS = frozenset(
+    {"select", "where", "set", "group", "order", "having", "limit", "union", "except", "intersect", "values", "window"}
+)
+_GRAMMAR = _LISTS | _ENDS | frozenset(
+    {"as", "left", "right", "inner", "outer", "cross", "natural", "full", "lateral", "partition", "use", "force"}
+    | {"ignore", "index", "key", "for", "system_time", "of", "only", "low_priority", "quick", "insert", "replace"}
+    | {"dual", "all", "with", "recursive", "on", "distinct", "exists", "not", "and", "or", "in", "is", "null"}
+)  # fmt: skip
+"""Words that stand among tables and are none."""
+
+
 def _names_of_tables(statement: Statement) -> frozenset[str]:
-    """On MySQL and MariaDB, names of tables and their aliases in lower case: there `a` and `A` may be two of them."""
+    """On MySQL and MariaDB, names of tables and their aliases in lower case: there `a` and `A` may be two of them.
+
+    Told by the words around them, so that it can be told of a text that does not parse; a few names more do no harm.
+    """
     if statement.dialect != "mysql":
         return frozenset()
-    names = [alias.this for alias in statement.nodes(exp.TableAlias)]
-    for table in statement.nodes(exp.Table):
-        names += (table.this, table.args.get("db"), table.args.get("catalog"))
-    return frozenset(name.name.lower() for name in names if isinstance(name, exp.Identifier))
+    found: set[str] = set()
+    listing = [""]  # of each open bracket, the word that says whether tables are listed in it
+    for token, word, following in _with_next(statement):
+        if word == "(":
+            listing.append(listing[-1])
+        elif word == ")" and len(listing) > 1:
+            listing.pop()
+        elif word in _LISTS or word in _ENDS or word == "on":
+            listing[-1] = word
+        elif word == "," and listing[-1] == "on":
+            listing[-1] = "from"
+        elif word not in _GRAMMAR and (following == "." or listing[-1] in _LISTS) and statement.is_word(token):
+            found.add(word)
+    return frozenset(found)
+
+
+def _with_next(statement: Statement) -> Iterator[tuple[Token, str, str]]:
+    words = [token.text.lower() for token in statement.tokens]
+    return zip(statement.tokens, words, [*words[1:], ""], strict=True)
 
 
 @dataclass(frozen=True, slots=True)
