@@ -93,7 +93,8 @@ class Installed:
         dialect: Any = self.engine.dialect
         for name, method in wrapped_methods(dialect, self.hook):
             self._wrap(name, method)
-        connect, hook = dialect.connect, self.hook
+        hook = self.hook
+        connect = hook.driver.connecting(dialect, hook) or dialect.connect
 
         def connect_guarded(*arguments: Any, **keywords: Any) -> Any:
             hook.driver.configure(keywords, hook)

@@ -83,8 +83,9 @@ class Driver:
 
     `errors`: the root of the driver's errors, or its roots. `configure` puts the guard into the arguments of connect,
     where it has to be there from the start, and `adopt` guards a connection that was made without and returns what
-    stands in for it. `unguarded` lends a cursor
-    for the hook's own reading: it neither commits nor leaves a transaction open that was not open before.
+    stands in for it. `connecting` is what makes guarded connections in place of a dialect's own `connect`, if anything
+    does: CPython is slower with an object whose class was exchanged. `unguarded` lends a cursor for the hook's own
+    reading: it neither commits nor leaves a transaction open that was not open before.
     `keep_secrets` puts the policy's keys into a new session for good, bound, so that they are in no statement's text.
     `withheld` is an error of the same class without cells, or None where the error holds none. `session_fault` says
     what is wrong with a session's settings, where they change how statements are read (`rewriter.guards.sessions`).
@@ -99,6 +100,7 @@ class Driver:
     keep_secrets: Callable[[Any, Sequence[SessionSecret]], None]
     withheld: Callable[[BaseException], BaseException | None]
     configure: Callable[[dict[str, Any], Gate], None] = lambda _arguments, _gate: None
+    connecting: Callable[[Any, Gate], Callable[..., Any] | None] = lambda _dialect, _gate: None
     session_fault: Callable[[Any], str | None] = lambda _connection: None
     taken: Callable[[Any, str], AbstractContextManager[None]] | None = None
     is_schema_by_role: bool = False
@@ -117,7 +119,8 @@ def bind_secrets(cursor: RawCursor, secrets: Sequence[SessionSecret], placeholde
 
 def is_guarded(connection: Any, gate: Gate) -> bool:
     """Whether `connection` is guarded for `gate` already."""
-    return gate in (getattr(type(connection), "gate", None), getattr(connection, "__dict__", {}).get("unmask_gate"))
+    guard = getattr(type(connection), "gate", None)
+    return guard is gate or (guard is None and getattr(connection, "__dict__", {}).get("unmask_gate") is gate)
 
 
 def own_name(name: str | None) -> str | None:

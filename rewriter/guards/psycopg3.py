@@ -1,6 +1,6 @@
 """Guards of psycopg: the connection's class is replaced by a subclass that hands out guarded cursors."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, ClassVar
@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
+from sqlalchemy.engine.default import DefaultDialect
 
 from masking import SessionSecret
-from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded, own_name
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded
 from rewriter.guards.psycopg_parts import (
     CursorFactories,
+    OwnName,
     guard_driver_connection,
     session_fault,
     text_of,
@@ -66,13 +68,15 @@ class GuardedCursor:
         return super().copy(statement, params, **options)  # type: ignore[misc]
 
 
+class GuardedServerCursor(GuardedCursor, OwnName):
+    """Before any class of server-side cursors."""
+
+
 class GuardedConnection(psycopg.Connection[Any], CursorFactories):
     """A connection whose every way to data leads through a guarded cursor."""
 
     unmask_cursors = GuardedCursor
-
-    def cursor(self, name: str = "", **options: Any) -> Any:  # noqa: D102
-        return super().cursor(own_name(name) or "", **options)
+    unmask_server_cursors = GuardedServerCursor
 
     def commit(self) -> None:  # noqa: D102
         super().commit()
@@ -105,6 +109,14 @@ class GuardedConnection(psycopg.Connection[Any], CursorFactories):
                 raise
         if clean is not None:
             raise clean
+
+
+def _connecting(dialect: Any, gate: Gate) -> Callable[..., Any] | None:
+    is_plain = getattr(dialect.connect, "__func__", None) is DefaultDialect.connect
+    if not is_plain or dialect.loaded_dbapi.connect != psycopg.Connection.connect:
+        return None  # somebody else's way to connect
+    guarded: Any = gate.derived(GuardedConnection, psycopg.Connection)
+    return guarded.connect  # type: ignore[no-any-return]
 
 
 def _adopt(connection: Any, gate: Gate) -> Any:
@@ -151,6 +163,7 @@ def _taken(cursor: Any, role: str) -> AbstractContextManager[None]:
 DRIVER = Driver(
     errors=psycopg.Error,
     adopt=_adopt,
+    connecting=_connecting,
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=withheld,

@@ -13,9 +13,10 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
 from masking import SessionSecret
 from rewriter.guards.adapters import AdapterConnection, AdapterCursor, Call, driver_connection
-from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded, own_name
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded
 from rewriter.guards.psycopg_parts import (
     CursorFactories,
+    OwnName,
     guard_driver_connection,
     session_fault,
     text_of,
@@ -160,13 +161,15 @@ class GuardedCursor:
         return Call(connection=connection, text=text, is_formatted=is_formatted, count=lambda _: _rows(self))
 
 
+class GuardedServerCursor(GuardedCursor, OwnName):
+    """Before any class of server-side cursors."""
+
+
 class GuardedConnection(psycopg.AsyncConnection[Any], CursorFactories):
     """A connection whose every way to data leads through a guarded cursor."""
 
     unmask_cursors = GuardedCursor
-
-    def cursor(self, name: str = "", **options: Any) -> Any:  # noqa: D102
-        return super().cursor(own_name(name) or "", **options)
+    unmask_server_cursors = GuardedServerCursor
 
     async def commit(self) -> None:  # noqa: D102
         await super().commit()
@@ -199,6 +202,11 @@ class GuardedConnection(psycopg.AsyncConnection[Any], CursorFactories):
                 raise
         if clean is not None:
             raise clean
+
+
+def _configure(arguments: dict[str, Any], gate: Gate) -> None:
+    guarded: Any = gate.derived(GuardedConnection, psycopg.AsyncConnection)
+    arguments.setdefault("async_creator_fn", guarded.connect)
 
 
 def _adopt(connection: Any, gate: Gate) -> Any:
@@ -281,6 +289,7 @@ def _taken(cursor: Any, role: str) -> AbstractContextManager[None]:
 DRIVER = Driver(
     errors=psycopg.Error,
     adopt=_adopt,
+    configure=_configure,
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=withheld,

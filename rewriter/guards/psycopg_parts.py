@@ -1,5 +1,6 @@
 """What the guards of psycopg's two kinds of connection share."""
 
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import psycopg
@@ -8,7 +9,7 @@ from psycopg.raw_cursor import RawCursorMixin
 from psycopg.sql import Composable
 
 from rewriter.guards import postgres_errors
-from rewriter.guards.gate import Gate
+from rewriter.guards.gate import Gate, own_name
 from rewriter.guards.sessions import postgresql_fault
 
 
@@ -39,27 +40,28 @@ class CursorFactories:
     __slots__ = ()  # a connection that exists becomes one of a class with this one among its bases
     gate: ClassVar[Gate]
     unmask_cursors: ClassVar[type]
+    unmask_server_cursors: ClassVar[type]
     unmask_state: object = None
 
-    @property
-    def cursor_factory(self) -> Any:
-        """The guarded form of the class that was set."""
-        return self.__dict__["unmask_cursor"]
-
-    @cursor_factory.setter
-    def cursor_factory(self, factory: Any) -> None:
+    def _set_cursor(self, factory: Any) -> None:
         _check_formatting(factory)
-        self.__dict__["unmask_cursor"] = self.gate.derived(self.unmask_cursors, factory)
+        # Not by `__dict__`, which would be made of the attributes and slow all of them down.
+        setattr(self, "unmask_cursor", self.gate.derived(self.unmask_cursors, factory))  # noqa: B010 -- mypy sees no slot
 
-    @property
-    def server_cursor_factory(self) -> Any:
-        """The guarded form of the class that was set."""
-        return self.__dict__["unmask_server_cursor"]
-
-    @server_cursor_factory.setter
-    def server_cursor_factory(self, factory: Any) -> None:
+    def _set_server_cursor(self, factory: Any) -> None:
         _check_formatting(factory)
-        self.__dict__["unmask_server_cursor"] = self.gate.derived(self.unmask_cursors, factory)
+        setattr(self, "unmask_server_cursor", self.gate.derived(self.unmask_server_cursors, factory))  # noqa: B010
+
+    # Read for each statement: getters without a frame of Python.
+    cursor_factory = property(attrgetter("unmask_cursor"), _set_cursor)
+    server_cursor_factory = property(attrgetter("unmask_server_cursor"), _set_server_cursor)
+
+
+class OwnName:
+    """Behind a guard, before any class of server-side cursors."""
+
+    def __init__(self, connection: Any, name: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(connection, own_name(name), *arguments, **options)  # type: ignore[call-arg] # always mixed into such a class
 
 
 def guard_driver_connection(connection: Any, gate: Gate, guard: type) -> None:

@@ -169,6 +169,26 @@ def test_psycopg_percent_signs(opened: Opened) -> None:
         assert connection.execute(text("SELECT 5 % 3, email FROM customers WHERE id = 1")).all() == [(2, "[redacted]")]
 
 
+def test_psycopg_connections_of_an_instrumented_driver_are_guarded(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever exchanged the driver's `connect` is asked for connections, as without the hook."""
+    shop, made = opened("psycopg"), []
+
+    def connect(*arguments: Any, **options: Any) -> Any:
+        made.append(psycopg.Connection.connect(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    engine = create_engine(shop.url)
+    install(engine, policy=POLICY)
+    with engine.connect() as connection:
+        raw: Any = connection.connection.driver_connection
+        assert raw is made[-1]
+        assert raw.execute(READ).fetchall() == MASKED
+    engine.dispose()
+
+
 def test_psycopg_creator_connections_are_guarded(opened: Opened) -> None:
     """creator= is covered, whatever class its connections have."""
     url = opened("psycopg").url.replace("+psycopg", "")
