@@ -159,6 +159,10 @@ class Hook:
         """As `Gate.admit`."""
         return self._unknown(Ask(_plain(text), connection, self.principals.current(), is_formatted))
 
+    def is_revealing(self, who: Who) -> bool:
+        """Whether rows may still come of a result that revealed something to `who`."""
+        return self._reveals.is_open(who.principal)
+
     def allow_raw(self, operation: str) -> None:
         """As `Gate.allow_raw`."""
         if not self._is_active:
@@ -185,7 +189,9 @@ class Hook:
                 raise
         else:
             if query.record is not None and after.check is not None:
-                watch(cursor, check=after.check, report=self._reporter.rows, record=query.record)
+                one = watch(cursor, check=after.check, report=self._reporter.rows, record=query.record)
+                if after.results is not None:
+                    after.results.add(one)
             return result
         finally:
             if after.is_distrusting:

@@ -1,16 +1,18 @@
 """One ORM Session serves one principal: when another comes, it forgets what it loaded for the one before.
 
 The identity map would hand out earlier, unmasked attributes without any SQL. Unflushed changes are kept: only
-attributes that are as loaded are expired.
+attributes that are as loaded are expired. A result of the one before that is still open may load more of them at any
+moment: until its end the session forgets before every statement and look-up.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session
 
+from rewriter.hook import Hook
 from rewriter.principals import Who
 
 INSTALLED = "_unmask_installed"
@@ -23,11 +25,16 @@ _FIRST = "unmask_first"
 
 @dataclass(slots=True)
 class _Watch:
-    """Whom a session has loaded for; None where it may hold what several loaded."""
+    """Whom a session has loaded for; None where it may hold what several loaded. `before`: whom it served earlier."""
 
-    current: Callable[[Mapping[str, object]], Who]
+    hook: Hook
     options: Mapping[str, object]
     who: Who | None
+    before: tuple[Who, ...] = ()
+
+    def current(self, options: Mapping[str, object]) -> Who:
+        """Whom the session serves, where a call's own options are `options`."""
+        return self.hook.principals.current({**self.options, **options})
 
 
 def watch_sessions() -> None:
@@ -44,8 +51,8 @@ def _after_begin(session: Session, _transaction: object, connection: Any) -> Non
     options = connection.get_execution_options()
     watch = session.info.get(_KEY)
     if watch is None:
-        current = installed.hook.principals.current
-        session.info[_KEY] = _Watch(current, options, current({**options, **session.info.pop(_FIRST, {})}))
+        watch = session.info[_KEY] = _Watch(installed.hook, options, None)
+        watch.who = watch.current(session.info.pop(_FIRST, {}))
         _guard_lookup(session)
     else:
         watch.options = options
@@ -71,8 +78,9 @@ def _before_statement(state: ORMExecuteState) -> None:
         return
     if state.is_relationship_load or state.is_column_load:
         # In the midst of another load nothing may be expired: it is done before the next statement of the session.
-        who = watch.current({**watch.options, **state.execution_options})
+        who = watch.current(state.execution_options)
         if watch.who is not None and watch.who.name != who.name:
+            watch.before = (*watch.before, watch.who, who)
             watch.who = None
         return
     _serve(session, state.execution_options)
@@ -80,10 +88,17 @@ def _before_statement(state: ORMExecuteState) -> None:
 
 def _serve(session: Session, options: Mapping[str, object]) -> None:
     watch: _Watch = session.info[_KEY]
-    who = watch.current({**watch.options, **options})
+    who = watch.current(options)
     if watch.who is None or who.name != watch.who.name:
-        _forget(session)
+        watch.before = (*watch.before, *(() if watch.who is None else (watch.who,)))
         watch.who = who
+    elif not watch.before:
+        return
+    # Looked at before forgetting: what the last of their rows may have loaded is forgotten as well.
+    watch.before = tuple(
+        one for one in dict.fromkeys(watch.before) if one.name != who.name and watch.hook.is_revealing(one)
+    )
+    _forget(session)
 
 
 def _forget(session: Session) -> None:

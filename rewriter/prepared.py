@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Self
 
 from rewriter.kinds import StatementKind
+from rewriter.results import OpenResults
 from rewriter.rewritten import Rewritten
 from rewriter.writes import TellingCount
 
@@ -18,7 +19,8 @@ class Aftermath:
     `is_schema_change`: what is known of the schema is out of date. `is_transaction`: it may have undone such a change.
     `check`: raises once what the statement reveals may not be handed out any more. `under`: takes cursor and call of
     the driver, and has that made under a database role. `telling_count`: as of `Rewritten`.
-    `is_distrusting`: it may have left raw values in tables of the session. `is_quiet`: nothing, unless it fails.
+    `results`: where its result is kept in mind while open. `is_distrusting`: it may have left raw values in tables
+    of the session. `is_quiet`: nothing, unless it fails.
     """
 
     is_sensitive: bool = False
@@ -26,6 +28,7 @@ class Aftermath:
     is_schema_change: bool = False
     is_transaction: bool = False
     check: Callable[[], None] | None = None
+    results: OpenResults | None = None
     under: Callable[[Any, Callable[[], Any]], Any] | None = None
     telling_count: TellingCount = TellingCount.NO
     is_distrusting: bool = False

@@ -7,6 +7,7 @@ long as such a result is open.
 from collections.abc import Callable, Sized
 from functools import lru_cache
 from typing import Any
+from weakref import WeakSet
 
 _UNKNOWN = 2**63
 """PyMySQL's unbuffered cursors say 2**64 - 1 for "not known yet"."""
@@ -15,12 +16,13 @@ _UNKNOWN = 2**63
 class Watch:
     """One open result: `check` raises once its rows may not be handed out any more, `report` is told how many were."""
 
-    __slots__ = ("_cursor", "_depth", "_plain", "_record", "_report", "_rows", "check")
+    __slots__ = ("__weakref__", "_cursor", "_depth", "_plain", "_record", "_report", "_rows", "check", "results")
 
     def __init__(
         self, cursor: Any, *, check: Callable[[], None], report: Callable[[str, int], None], record: str
     ) -> None:
         self.check = check
+        self.results: OpenResults | None = None
         self._cursor = cursor
         self._report = report
         self._record: str | None = record
@@ -56,6 +58,8 @@ class Watch:
 
     def end(self) -> None:
         """The result is closed, or gives way to another: the cursor is what it was."""
+        if self.results is not None:
+            self.results.discard(self)
         if self._cursor.__class__ is not self._plain:
             self._cursor.__class__ = self._plain
             del self._cursor.unmask_watch
@@ -138,6 +142,27 @@ class WatchedResult:
         return self.executemany(*args, **kwargs)
 
 
+class OpenResults:
+    """The results that reveal something to one principal, for as long as rows may still come of them. Thread-safe."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: WeakSet[Watch] = WeakSet()
+
+    def __bool__(self) -> bool:
+        return len(self._known) > 0
+
+    def add(self, one: Watch) -> None:
+        """Keep `one` in mind until its end."""
+        one.results = self
+        self._known.add(one)
+
+    def discard(self, one: Watch) -> None:
+        """Rows no longer come of `one`."""
+        self._known.discard(one)
+
+
 _FETCHES = ("fetchone", "fetchmany", "fetchall")
 
 
@@ -151,7 +176,7 @@ def _plain_method(name: str) -> Callable[..., Any]:
     return lambda cursor, *args, **kwargs: cursor._plainly(name)(*args, **kwargs)  # noqa: SLF001 -- of the class above
 
 
-def watch(cursor: Any, *, check: Callable[[], None], report: Callable[[str, int], None], record: str) -> None:
+def watch(cursor: Any, *, check: Callable[[], None], report: Callable[[str, int], None], record: str) -> Watch:
     """From now on the rows of the result that `cursor` holds are counted, and `check` is asked before they are let go.
 
     `report` is told their number, with `record`, once: at once where the driver knows it, else at the end, which is an
@@ -163,3 +188,4 @@ def watch(cursor: Any, *, check: Callable[[], None], report: Callable[[str, int]
     plain: Any = type(cursor)
     cursor.__class__ = _watched(plain)
     cursor.unmask_watch = one
+    return one

@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from masking import NOBODY, Access, Reveal
+from masking import NOBODY, Access, Principal, Reveal
 from rewriter import roles
 from rewriter.errors import StatementRefused
 from rewriter.holding import Holding
 from rewriter.prepared import Aftermath, Revealing, Safe
 from rewriter.principals import Who
 from rewriter.reporter import Reporter
+from rewriter.results import OpenResults
 from rewriter.reveals import Run, is_repeatable
 from rewriter.rewritten import Rewritten
 
@@ -67,6 +68,11 @@ class Reveals:
         self._reporter = reporter
         self._access = access
         self._taken = taken
+        self._open: dict[Principal | None, OpenResults] = {}
+
+    def is_open(self, principal: Principal | None) -> bool:
+        """Whether rows may still come of a result that revealed something to `principal`."""
+        return bool(self._open.get(principal))
 
     def again(self, who: Who, found: Revealing, *, access: Access, known: Repeats) -> Safe | Access | None:
         """The text to run, its reveal recorded; or the access under which to judge it; None: under `access`."""
@@ -101,7 +107,10 @@ class Reveals:
     def _aftermath(self, who: Who, reveal: Reveal, run: Run) -> Aftermath:
         holding = Holding(self._access, self._reporter, who=who, used=reveal.permits)
         under = None if run.database_role is None else partial(self._under_role, who, run.database_role)
-        return Aftermath(is_sensitive=True, is_rewritten=True, check=holding.check, under=under)
+        if len(self._open) >= _MOST_REMEMBERED:
+            self._open = {name: found for name, found in self._open.items() if found}
+        results = self._open.setdefault(who.principal, OpenResults())
+        return Aftermath(is_sensitive=True, is_rewritten=True, check=holding.check, results=results, under=under)
 
     def _under_role(self, who: Who, role: str, /, cursor: Any, call: Callable[[], _Result]) -> _Result:  # noqa: PLR0917 -- two are bound
         """What `call` returns; the role is there for it alone."""

@@ -91,6 +91,24 @@ def test_a_session_forgets_at_a_change_of_principal(shop: Shop) -> None:
         assert session.scalars(select(Customer).where(Customer.id == 1)).one().email == "[redacted]"
 
 
+@pytest.mark.parametrize("options", [{}, {"yield_per": 1}])
+def test_a_result_that_is_still_open_loads_nothing_for_the_next(shop: Shop, options: dict[str, object]) -> None:
+    """Its rows come into the session when they are fetched, whomever that serves by then, and are forgotten again."""
+    shop.ledger.grant(ANA, EMAIL)
+    with Session(shop.engine) as session:
+        with acting_as(ANA):
+            result = session.scalars(select(Customer).order_by(Customer.id), execution_options=options)
+        kept = [] if not options else [next(iter(result))]
+        assert [customer.email for customer in session.scalars(select(Customer))] == ["[redacted]"] * 2
+        kept += result.all()
+        for number in (1, 2):
+            found = session.get(Customer, number)
+            assert found is not None
+            assert found.email == "[redacted]"
+        session.expire_all()
+        assert {customer.email for customer in kept} == {"[redacted]"}
+
+
 def test_pending_changes_survive_a_change_of_principal(shop: Shop) -> None:
     """Forgetting what was loaded loses no unflushed change."""
     with Session(shop.engine, autoflush=False) as session:
