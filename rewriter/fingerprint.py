@@ -76,7 +76,7 @@ def _names_of_tables(statement: Statement) -> frozenset[str]:
 
 def _with_next(statement: Statement) -> Iterator[tuple[Token, str, str]]:
     words = [token.text.lower() for token in statement.tokens]
-    return zip(statement.tokens, words, [*words[1:], ""], strict=True)
+    return zip(statement.tokens, words, [*words, ""][1:], strict=True)
 
 
 @dataclass(frozen=True, slots=True)
