@@ -1,7 +1,8 @@
-"""Where MySQL and MariaDB answer otherwise over a derived table that they merge: it is kept whole by a LIMIT there.
+"""Where MySQL and MariaDB answer otherwise over a derived table that they merge: it is kept whole there.
 
 MySQL finds no column in HAVING that it groups by and that is computed below, unless the query also returns it. MariaDB
-shows the last group's value of an expression in the rows that WITH ROLLUP adds, where a table would give NULL.
+shows the last group's value of an expression in the rows that WITH ROLLUP adds, where a table would give NULL; and of
+windows in a query that groups it finds a column twice, which is an error, or the end of the server.
 """
 
 from collections.abc import Iterable
@@ -10,23 +11,32 @@ from sqlglot import exp
 
 from rewriter.binding import Binding
 from rewriter.scans import Scan
+from rewriter.schema import RelationKind
 from rewriter.statement import Statement
 
-WHOLE = " LIMIT 18446744073709551615"
-"""More rows than there can be."""
+_MORE_ROWS_THAN_THERE_CAN_BE = " LIMIT 18446744073709551615"
+_ANY_ROW = " HAVING TRUE"
+"""MariaDB still moves conditions inside, so that indexes serve them."""
 
 
-def is_kept_whole(statement: Statement, scan: Scan, binding: Binding) -> bool:
-    """Whether the derived table in place of `scan` must not be merged into its query."""
-    if statement.dialect != "mysql" or not ("having" in statement.words or "rollup" in statement.text.lower()):
-        return False
-    query = scan.node.find_ancestor(exp.Select)
+def keeping_whole(statement: Statement, scan: Scan, binding: Binding) -> str:
+    """The end of the derived table in place of `scan` that keeps it from being merged into its query, if it must be."""
+    query = scan.node.find_ancestor(exp.Select) if statement.dialect == "mysql" else None
     group = query.args.get("group") if query is not None else None
     if query is None or group is None:
-        return False
+        return ""
     if binding.catalog.is_mariadb:
-        return bool(group.args.get("rollup")) and not all(isinstance(item, exp.Column) for item in group.expressions)
-    return not _sought(query).isdisjoint(scan.relation.words)
+        is_found_twice = scan.relation.kind is not RelationKind.VIEW and _has_windows(query)
+        return _ANY_ROW if is_found_twice or _has_computed_rollup(group) else ""
+    return "" if _sought(query).isdisjoint(scan.relation.words) else _MORE_ROWS_THAN_THERE_CAN_BE
+
+
+def _has_computed_rollup(group: exp.Expr) -> bool:
+    return bool(group.args.get("rollup")) and not all(isinstance(item, exp.Column) for item in group.expressions)
+
+
+def _has_windows(query: exp.Select) -> bool:
+    return any(window.find_ancestor(exp.Select) is query for window in query.find_all(exp.Window))
 
 
 def _sought(query: exp.Select) -> set[str]:

@@ -15,7 +15,7 @@ from rewriter.edits import Edit
 from rewriter.grouping import grouping_edit
 from rewriter.lookups import Lookup
 from rewriter.mentions import Mentions
-from rewriter.merging import WHOLE, is_kept_whole
+from rewriter.merging import keeping_whole
 from rewriter.pinned_order import is_pinned, pinning
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.qualifiers import named_apart, qualifier_edits
@@ -84,7 +84,7 @@ def replacement(work: Work, scan: Scan, names: Mentions, *, view: MaskedView | N
     clauses = table_clauses(statement, scan)
     if binding.dialect == "mysql" and not binding.catalog.is_mariadb:
         clauses = replace(clauses, removals=(*clauses.removals, *without_brackets(statement, scan)))
-    whole = WHOLE if is_kept_whole(statement, scan, binding) else ""
+    whole = keeping_whole(statement, scan, binding)
     protected = binding.masked(scan.relation.key) or binding.listed.get(scan.relation.key)
     if protected is None:
         assert view is not None

@@ -50,7 +50,7 @@ class _Outside:
 
     `spoken`: its tokens' texts in lower case, and blanks around them. `starts`: where each begins. `sources`: names
     that stand for one FROM item each. `places`: where tables and outputs are only named, and keywords. `has_fields`:
-    whether a column may stand before a dot.
+    whether a column may stand before a dot. `has_rows`: whether a table's name may stand for its row.
     """
 
     spoken: list[str]
@@ -58,6 +58,7 @@ class _Outside:
     sources: set[str]
     places: frozenset[int]
     has_fields: bool
+    has_rows: bool
 
 
 def verify(
@@ -135,6 +136,7 @@ def _outside(statement: Statement, tables: Iterable[exp.Expr]) -> _Outside:
         | _names_given(statement)
         | frozenset(keywords),
         has_fields=statement.dialect == "duckdb",
+        has_rows=statement.dialect != "mysql",
     )
 
 
@@ -162,17 +164,23 @@ def _check_stand_ins(tables: Iterable[exp.Expr], places: set[int]) -> None:
         query = table.parent.parent if isinstance(table.parent, exp.From) else None
         if start in places and isinstance(query, exp.Select):
             clauses = {name for node in (table, query) for name, value in node.args.items() if value}
-            if clauses <= _OWN_CLAUSES and (not (limit := query.args.get("limit")) or _is_number(limit)):
+            if clauses <= _OWN_CLAUSES and _is_every_row(query):
                 found.add(start)
     if found != places:
         raise LeakError("something was added to a masked table; please report the statement's shape")
 
 
-_OWN_CLAUSES = frozenset(("this", "expressions", "from_", "locks", "hints", "sample", "partition", "indexed", "limit"))
+_KEEPING_WHOLE = ("limit", "having")
+_OWN_CLAUSES = frozenset(
+    ("this", "expressions", "from_", "locks", "hints", "sample", "partition", "indexed", *_KEEPING_WHOLE)
+)
 
 
-def _is_number(limit: exp.Expr) -> bool:
-    return isinstance(limit, exp.Limit) and isinstance(limit.expression, exp.Literal) and not limit.expressions
+def _is_every_row(query: exp.Select) -> bool:
+    """Whether a limit that it has is a number, and a condition TRUE."""
+    limit, having = (query.args.get(name) for name in _KEEPING_WHOLE)
+    is_number = not limit or (isinstance(limit.expression, exp.Literal) and not limit.expressions)
+    return is_number and (not having or isinstance(having.this, exp.Boolean))
 
 
 def _check_names(statement: Statement, table: exp.Expr, protected: Protected) -> None:
@@ -281,7 +289,7 @@ def _reaches(outside: _Outside, index: int, scan: _Raw, *, words: frozenset[str]
     is_followed_by_dot = spoken[index + 1] == "."
     # DuckDB: main.customers is the row of customers.
     is_row = word == scan.alias and not is_followed_by_dot and qualifier not in outside.sources
-    if is_row and not _is_lock_target(spoken, index):
+    if is_row and outside.has_rows and not _is_lock_target(spoken, index):
         return True
     is_column = word in words and (outside.has_fields or not is_followed_by_dot)
     return (is_column and not is_elsewhere) or (word in IMPLICIT and not is_followed_by_dot and qualifier is None)

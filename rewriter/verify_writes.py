@@ -92,7 +92,7 @@ def _of_other_queries(statement: Statement, raw: set[int], aliases: set[str]) ->
     is_elsewhere = all(_is_elsewhere(star.parent, raw, aliases) for star in statement.nodes(exp.Star))
     joins = [(join, join.find_ancestor(exp.Select, *_WRITES)) for join in statement.nodes(exp.Join)]
     other = [join for join, query in joins if isinstance(query, exp.Select) and _reads_none_of(query, raw)]
-    is_natural = len(other) == len(joins)
+    is_natural = all(join in other for join, _ in joins if (join.args.get("method") or "").upper() == "NATURAL")
     for token in statement.tokens:
         is_star = token.token_type == TokenType.STAR and is_elsewhere
         if is_star or (is_natural and token.text.lower() == "natural"):

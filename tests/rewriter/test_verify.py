@@ -17,9 +17,9 @@ from rewriter.verify import check_parsed, verify
 _TEXT = ColumnType(kind=Kind.TEXT, sql="text")
 
 
-def _relation(name: str, *columns: str) -> Relation:
+def _relation(name: str, *columns: str, schema: str = "public") -> Relation:
     return Relation(
-        schema="public",
+        schema=schema,
         name=name,
         kind=RelationKind.TABLE,
         columns=tuple(Column(name=column, type=_TEXT) for column in columns),
@@ -194,6 +194,24 @@ def test_a_bare_column_stands_only_where_it_is_revealed(binding: Binding, *, is_
     sql = 'SELECT c.ssn FROM (SELECT "id", "ssn" FROM "public"."customers") AS c'
     with nullcontext() if is_revealed else pytest.raises(LeakError):
         verify(sql, binding, revealed=revealed)
+
+
+def test_a_name_of_a_table_means_no_row_on_mysql() -> None:
+    """There it is the column of that name, of this table or of another."""
+    relation = _relation("notes", "id", "notes", "owner", schema="shop")
+    catalog = Catalog(
+        dialect="mysql",
+        database="shop",
+        search_path=("shop",),
+        relations={relation.key: relation},
+        builtins=frozenset({"nullif"}),
+        default_schema="shop",
+    )
+    sql = "UPDATE notes SET id = NULLIF(notes, id) WHERE notes IS NULL"
+    bound = bind(Policy.parse("columns: {notes.owner: redact}"), catalog)
+    assert rewrite_bound(sql, bound).is_unchanged
+    with pytest.raises(LeakError):
+        verify("UPDATE notes SET id = owner WHERE notes IS NULL", bound)
 
 
 def test_a_mask_that_was_tampered_with_is_rejected(binding: Binding) -> None:

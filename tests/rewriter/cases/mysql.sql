@@ -130,3 +130,9 @@ SELECT ssn FROM customers ORDER BY id LIMIT 1, 2 ROWS EXAMINED 1000;
 -- title: geometry whose names are operators
 -- except: MySQL
 SELECT id, Overlaps(Point(1, 1), Point(1, 2)), Contains(Point(1, 1), Point(1, 1)), ssn FROM customers ORDER BY id;
+-- title: windows over groups
+SELECT lead(customers.name) OVER (ORDER BY customers.name), min(upper(customers.name)), max(customers.ssn) FROM customers GROUP BY customers.name;
+-- title: windows over groups, unqualified
+SELECT lag(name) OVER (PARTITION BY name ORDER BY name), min(upper(name)), max(email) FROM customers WHERE id > 1 GROUP BY name;
+-- title: named windows over groups of a view
+SELECT sum(count(*)) OVER w, lead(email) OVER w, min(upper(email)) FROM mails_per_city GROUP BY email WINDOW w AS (ORDER BY email);

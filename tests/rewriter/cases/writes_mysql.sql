@@ -94,3 +94,5 @@ REPLACE INTO customers (id, name, email, ssn, phone, born, salary, score) VALUES
 UPDATE logins SET pin = 'xyz', login = upper(login) WHERE id = 1 OR pin = 'a***';
 -- title: a column of another collation than the connection's, from a query
 UPDATE logins SET pin = (SELECT max(note) FROM orders WHERE orders.id > logins.id) WHERE id = 1;
+-- title: update joined, with a natural join in its subquery
+UPDATE orders o JOIN customers c ON c.id = o.customer_id SET o.note = (SELECT max(email) FROM employees NATURAL JOIN hidden_pins) WHERE o.id < 104;
