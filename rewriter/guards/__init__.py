@@ -16,11 +16,15 @@ _MODULES = {
     "psycopg_async": "rewriter.guards.psycopg_async",
     "psycopg2": "rewriter.guards.psycopg2",
     "pymysql": "rewriter.guards.pymysql",
+    "aiomysql": "rewriter.guards.aiomysql",
     "duckdb_engine": "rewriter.guards.duckdb",
     "asyncpg": "rewriter.guards.asyncpg",
     "aiosqlite": "rewriter.guards.aiosqlite",
 }
 """SQLAlchemy's name of a driver → the module that guards it; imported when needed, since drivers are optional."""
+
+_NEVER = {"asyncmy": "it is compiled, and sends statements past what a guard could hold; use mysql+aiomysql"}
+"""Drivers that cannot be guarded, and why."""
 
 
 def driver_of(name: str) -> Driver:
@@ -30,9 +34,8 @@ def driver_of(name: str) -> Driver:
         RewriteError: there are none, so raw cursors of that driver would go around the rewriter.
     """
     if name not in _MODULES:
-        raise RewriteError(
-            f"the driver {name} cannot be hooked: its cursors have no guard. Supported: {', '.join(sorted(_MODULES))}"
-        )
+        why = _NEVER.get(name, "its cursors have no guard")
+        raise RewriteError(f"the driver {name} cannot be hooked: {why}. Supported: {', '.join(sorted(_MODULES))}")
     driver: Driver = import_module(_MODULES[name]).DRIVER
     return driver
 

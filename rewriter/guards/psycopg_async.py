@@ -1,9 +1,9 @@
 """Guards of psycopg's asynchronous connections, and of SQLAlchemy's adapter to them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
@@ -13,6 +13,7 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
 from masking import SessionSecret
 from rewriter.guards.adapters import AdapterConnection, AdapterCursor, Call, driver_connection
+from rewriter.guards.async_fetches import WatchedFetches
 from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded
 from rewriter.guards.psycopg_parts import (
     CursorFactories,
@@ -53,74 +54,31 @@ def _rows(cursor: Any) -> int | None:
     return None if getattr(cursor, "name", None) else cursor.rowcount
 
 
-class GuardedCursor:
+class GuardedCursor(WatchedFetches):
     """Before any asynchronous cursor class of psycopg: runs nothing but text from the rewriter.
 
-    Text from the rewriter passes: whoever asked for it, an adapter's cursor, sees to the rest. `unmask_shown`: what the
-    result reveals; `unmask_rows`: how many of its rows were handed out, where nobody else counts them.
+    Text from the rewriter passes: whoever asked for it, an adapter's cursor, sees to the rest.
     """
-
-    gate: ClassVar[Gate]
-    unmask_shown: Safe | None = None
-    unmask_rows: int | None = None
 
     async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: D102 -- the driver's own, as all below
         run: Any = super().execute  # type: ignore[misc] # always mixed into a cursor class
-        self._unmask_end()
+        self.unmask_end()
         self.unmask_shown = None
         if type(query) is Safe:
             return await run(query, params, **options)
 
         async def shown(safe: Safe) -> Any:
             found = await run(safe, params, **options)
-            self.unmask_shown = safe if safe.record is not None else None
-            self.unmask_rows = 0 if _rows(self) is None else None
+            self.unmask_begin(safe, is_counted=_rows(self) is not None)
             return found
 
         return await self._call(query, is_formatted=params is not None).run(shown)
-
-    async def fetchone(self) -> Any:  # noqa: D102
-        return await self._unmask_fetched(super().fetchone)  # type: ignore[misc]
-
-    async def fetchmany(self, size: int = 0) -> Any:  # noqa: D102
-        return await self._unmask_fetched(super().fetchmany, size)  # type: ignore[misc]
-
-    async def fetchall(self) -> Any:  # noqa: D102
-        rows = await self._unmask_fetched(super().fetchall)  # type: ignore[misc]
-        self._unmask_end()
-        return rows
 
     def __aiter__(self) -> Any:
         return self
 
     async def __anext__(self) -> Any:
-        return await self._unmask_fetched(super().__anext__)  # type: ignore[misc]
-
-    async def close(self) -> None:  # noqa: D102
-        self._unmask_end()
-        await super().close()  # type: ignore[misc]
-
-    async def _unmask_fetched(self, fetch: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-        """What `fetch` gives, if it may still be handed out."""
-        if self.unmask_shown is None:
-            return await fetch(*arguments)
-        try:
-            found = await fetch(*arguments)
-        except StopAsyncIteration:
-            self._unmask_end()
-            raise
-        await greenlet_spawn(self.gate.check_access, self.unmask_shown)
-        if self.unmask_rows is not None:
-            self.unmask_rows += len(found) if isinstance(found, list) else found is not None
-        if found is None or found == []:
-            self._unmask_end()
-        return found
-
-    def _unmask_end(self) -> None:
-        """The result is read to its end, or given up: the number of its rows is told, once."""
-        if self.unmask_shown is not None and self.unmask_rows is not None:
-            self.gate.counted(self.unmask_shown, self.unmask_rows)
-        self.unmask_rows = None
+        return await self.unmask_fetched(super().__anext__)  # type: ignore[misc]
 
     async def executemany(self, query: Any, params_seq: Iterable[Any], **options: Any) -> None:  # noqa: D102
         run: Any = super().executemany  # type: ignore[misc]

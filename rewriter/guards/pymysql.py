@@ -1,7 +1,8 @@
 """Guards of PyMySQL: the connection's class is replaced by a subclass, since its `query()` is a way in as well."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import pymysql
@@ -37,7 +38,7 @@ class GuardedCursor(OpenCursor):
 
     def _counted(self, safe: Safe, count: Any) -> Any:
         """The row count of a statement; -1, which is "not known", where it would tell a guess from the stored value."""
-        if not _is_telling(safe, self.connection):
+        if not is_telling(safe, self.connection):
             return count
         self.rowcount = -1
         return -1
@@ -58,11 +59,16 @@ class GuardedCursor(OpenCursor):
 
 def _admitted(cursor: Any, query: object, *, is_formatted: bool) -> Safe:
     connection = cursor.connection
-    safe: Safe = cursor.gate.admit(connection, _text(query, connection), is_formatted=is_formatted)
+    safe: Safe = cursor.gate.admit(connection, text_of(query, connection), is_formatted=is_formatted)
     return safe
 
 
-def _text(query: object, connection: Any) -> str:
+def text_of(query: object, connection: Any) -> str:
+    """The SQL of `query`, whatever the driver takes for it.
+
+    Raises:
+        TypeError: it takes no such thing.
+    """
     if isinstance(query, bytes | bytearray):
         return query.decode(connection.encoding)
     if not isinstance(query, str):
@@ -92,15 +98,19 @@ class GuardedConnection(RoleOwing):
         if self.unmask_is_open:
             return run(sql, unbuffered)
         # A cursor made round cursor(), or the application itself; parameters are in the text already.
-        safe = self.gate.admit(self, _text(sql, self), is_formatted=False)
+        safe = self.gate.admit(self, text_of(sql, self), is_formatted=False)
         if unbuffered and safe.record is not None:
             self.gate.allow_raw("an unbuffered cursor that was not made by cursor()")
         count = self.gate.run(Whole(self), safe.unrecorded(), lambda: run(safe, unbuffered))
         self.gate.counted(safe, count)
-        if not _is_telling(safe, self):
+        if not is_telling(safe, self):
             return count
         self._affected_rows = -1
         return -1
+
+    def ping(self, reconnect: Any = False) -> Any:  # noqa: D102, FBT002
+        del reconnect  # a new session would not have what this one was given
+        return super().ping(reconnect=False)
 
     def select_db(self, db: Any) -> Any:  # noqa: D102
         self.gate.allow_raw("select_db")
@@ -125,7 +135,8 @@ class GuardedConnection(RoleOwing):
         self.gate.transaction_ended(self)
 
 
-def _is_telling(safe: Safe, connection: Any) -> bool:
+def is_telling(safe: Safe, connection: Any) -> bool:
+    """Whether the count of rows that `safe` touched would tell a guess from the stored value."""
     match safe.aftermath.telling_count if safe.aftermath is not None else TellingCount.NO:
         case TellingCount.NO:
             return False
@@ -167,8 +178,9 @@ def _withheld(error: BaseException) -> BaseException | None:
     return None if text is None else type(error)(error.args[0], text)
 
 
-def _session_fault(connection: Any) -> str | None:
-    with _unguarded(connection) as cursor:
+def session_fault(lent: Callable[[Any], AbstractContextManager[RawCursor]], connection: Any) -> str | None:
+    """As `Driver.session_fault`, where `lent` is the driver's `unguarded`."""
+    with lent(connection) as cursor:
         cursor.execute("SELECT @@sql_mode, @@character_set_client")
         ((sql_mode, character_set),) = cursor.fetchall()
     return mysql_fault(str(sql_mode), str(character_set))
@@ -180,7 +192,7 @@ DRIVER = Driver(
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=_withheld,
-    session_fault=_session_fault,
+    session_fault=partial(session_fault, _unguarded),
     taken=taken,
     is_schema_by_role=True,
 )

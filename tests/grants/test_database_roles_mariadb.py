@@ -21,6 +21,7 @@ from masking import Policy
 from rewriter import Reason, StatementRefused, acting_as, install
 from tests.grants.conftest import House, policy_text
 from tests.grants.test_live import eventually
+from tests.rewriter.greenlets import Loop, in_loop
 
 READ = "SELECT note FROM cases ORDER BY id"
 WHO = "SELECT CURRENT_ROLE()"
@@ -54,9 +55,10 @@ class Site:
         """Those of the application."""
         return self.run(f"SELECT id FROM information_schema.processlist WHERE user = '{self.login}'")
 
-    def engine(self) -> Engine:
+    def engine(self, driver: str) -> Engine:
         """The application's, not hooked yet; one connection, so that who comes next has the same."""
-        return create_engine(make_url(self.url).set(username=self.login), pool_size=1, max_overflow=0)
+        url = make_url(self.url).set(drivername=f"mysql+{driver}", username=self.login)
+        return create_engine(url, pool_size=1, max_overflow=0)
 
 
 @pytest.fixture
@@ -90,15 +92,30 @@ def desk_house(house: House, site: Site) -> House:
     return replace(house, policy=Policy.parse(policy_text().replace("approval:\n", role + rule)))
 
 
+@pytest.fixture(params=["pymysql", "aiomysql"])
+def driver(request: pytest.FixtureRequest) -> str:
+    """Each driver in turn."""
+    return str(request.param)
+
+
 @pytest.fixture
-def engine(site: Site, desk_house: House) -> Iterator[Engine]:
+def loop(driver: str) -> Iterator[Loop | None]:
+    """Where the driver needs an event loop, the test runs in it."""
+    loop = Loop() if driver == "aiomysql" else None
+    yield loop
+    if loop is not None:
+        loop.close()
+
+
+@pytest.fixture
+def engine(site: Site, desk_house: House, *, driver: str, loop: Loop | None) -> Iterator[Engine]:
     """The application's engine, hooked; ana holds the role."""
-    engine = site.engine()
+    engine = site.engine(driver)
     install(engine, policy=desk_house.policy, grants=desk_house.connect(key="k"), environment="prod")
     desk_house.granted("role:desk")
-    eventually(lambda: outcome(engine, WHO) == site.desk)
+    in_loop(loop, lambda: eventually(lambda: outcome(engine, WHO) == site.desk))
     yield engine
-    engine.dispose()
+    in_loop(loop, engine.dispose)
 
 
 def quoted(name: str) -> str:
@@ -122,9 +139,10 @@ def shown(connection: Connection, statement: str) -> object:
         return refusal.reason
 
 
-def test_the_role_is_there_during_the_grant_alone(desk_house: House, site: Site) -> None:
+@pytest.mark.usefixtures("loop")
+def test_the_role_is_there_during_the_grant_alone(desk_house: House, site: Site, driver: str) -> None:
     """Neither before nor after it, nor for anybody else; what it does not cover stays masked."""
-    engine = site.engine()
+    engine = site.engine(driver)
     install(engine, policy=desk_house.policy, grants=desk_house.connect(key="k"), environment="prod")
     assert outcome(engine, READ) == DENIED
     docket = desk_house.granted("role:desk")
@@ -275,6 +293,7 @@ def test_nobody_takes_a_role_by_themselves(site: Site, engine: Engine) -> None:
     assert outcome(engine, WHO, who="dee") is None
 
 
+@pytest.mark.parametrize("driver", ["pymysql"], indirect=True)
 def test_cursors_of_the_driver_have_it_for_their_statement_alone(engine: Engine) -> None:
     """Those that the connection makes, those made round it, and what is sent without any."""
     with acting_as("ana"), closing(engine.raw_connection()) as connection:
@@ -291,6 +310,7 @@ def test_cursors_of_the_driver_have_it_for_their_statement_alone(engine: Engine)
             assert cursor.fetchall() == ((None,),)
 
 
+@pytest.mark.parametrize("driver", ["pymysql"], indirect=True)
 def test_a_process_that_is_killed_leaves_no_session(site: Site, engine: Engine) -> None:
     """The server ends it, and the role with it."""
     engine.dispose()

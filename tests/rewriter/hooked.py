@@ -49,7 +49,9 @@ ASYNCHRONOUS = {
     "aiosqlite": ("sqlite_database", "sqlite+aiosqlite"),
     "psycopg_async": ("postgres_database", "postgresql+psycopg_async"),
     "asyncpg": ("postgres_database", "postgresql+asyncpg"),
+    "aiomysql": ("mariadb_database", "mysql+aiomysql"),
 }
+_SYNCHRONOUS = {"+aiosqlite": "", "+psycopg_async": "+psycopg", "+asyncpg": "+psycopg", "+aiomysql": "+pymysql"}
 
 
 def is_raw(value: object) -> bool:
@@ -59,7 +61,9 @@ def is_raw(value: object) -> bool:
 
 def synchronous(url: str) -> str:
     """The URL of the same database with a synchronous driver."""
-    return url.replace("+aiosqlite", "").replace("+psycopg_async", "+psycopg").replace("+asyncpg", "+psycopg")
+    for asynchronous, other in _SYNCHRONOUS.items():
+        url = url.replace(asynchronous, other)
+    return url
 
 
 def fill(url: str) -> None:
@@ -174,7 +178,7 @@ def shop_url(request: pytest.FixtureRequest, driver: str) -> str:
 
 
 # The third asynchronous driver differs from psycopg's synchronous side in what test_async.py covers.
-@pytest.fixture(params=[*DRIVERS, "aiosqlite", "asyncpg"])
+@pytest.fixture(params=[*DRIVERS, "aiosqlite", "asyncpg", "aiomysql"])
 def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
     """The hooked shop, on each driver in turn."""
     opened = open_shop(shop_url(request, request.param), request.param)

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiomysql
 import aiosqlite
 import asyncpg
 import psycopg
 import pytest
 from psycopg import sql
+from pymysql.constants import SERVER_STATUS
 from sqlalchemy import event, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -69,6 +71,17 @@ async def refused(call: Callable[[], Any]) -> None:
 def rows(found: Any) -> list[tuple[Any, ...]]:
     """Rows of any driver as tuples."""
     return [tuple(row) for row in found]
+
+
+async def fetched(raw: Any) -> Any:
+    """What `READ` gives on a driver's own connection, by the shortest way there is."""
+    if isinstance(raw, asyncpg.Connection):
+        return await raw.fetch(READ)
+    if not isinstance(raw, aiomysql.Connection):
+        return await (await raw.execute(READ)).fetchall()
+    async with raw.cursor() as cursor:
+        await cursor.execute(READ)
+        return await cursor.fetchall()
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -209,7 +222,7 @@ def test_reveals_are_recorded_and_counted(request: pytest.FixtureRequest, driver
                 streamed = await connection.stream(text(READ))
                 assert is_raw(await streamed.all())
             async with driver_connection(engine) as raw:
-                await (raw.fetch(READ) if driver == "asyncpg" else raw.execute(READ))
+                await fetched(raw)
         assert [reveal.columns for reveal in ledger.reveals] == [(EMAIL,)] * 3
         expected = {"0": 2, "1": 2} if driver == "aiosqlite" else {"0": 2, "1": 2, "2": 2}
         await until(lambda: ledger.counts.keys() >= expected.keys())
@@ -225,6 +238,11 @@ def _creator(driver: str, url: str) -> Callable[[], Awaitable[Any]]:
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     if driver == "aiosqlite":
         return lambda: aiosqlite.connect(make_url(url).database or "")
+    if driver == "aiomysql":
+        address = make_url(url)
+        return lambda: aiomysql.connect(
+            host=address.host, port=address.port, user=address.username, password="", db=address.database
+        )
     connect: Callable[..., Awaitable[Any]] = asyncpg.connect if driver == "asyncpg" else psycopg.AsyncConnection.connect
     return lambda: connect(plain)
 
@@ -243,8 +261,7 @@ def test_creators_and_pooled_connections_are_guarded(request: pytest.FixtureRequ
             async with engine.connect() as connection:
                 assert (await connection.execute(text(READ))).all() == MASKED
                 raw: Any = (await connection.get_raw_connection()).driver_connection
-                found = await (raw.fetch(READ) if driver == "asyncpg" else raw.execute(READ))
-                assert not is_raw(rows(found) if driver == "asyncpg" else await found.fetchall())
+                assert not is_raw(rows(await fetched(raw)))
             await engine.dispose()
         installed.uninstall()
         async with engine.connect() as connection:
@@ -343,6 +360,15 @@ class _Waiting(Ledger):
         return super().access(principal, groups)
 
 
+def is_in_transaction(raw: Any) -> bool:
+    """Whether the driver's own connection has one open."""
+    if isinstance(raw, psycopg.AsyncConnection):
+        return raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+    if isinstance(raw, aiomysql.Connection):
+        return bool(raw.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+    return bool(raw.in_transaction if isinstance(raw, aiosqlite.Connection) else raw.is_in_transaction())
+
+
 @pytest.mark.parametrize("driver", ASYNCHRONOUS)
 def test_a_cancelled_task_leaves_no_transaction_behind(request: pytest.FixtureRequest, driver: str) -> None:
     """Cancelled while the hook waits, in the midst of a transaction: what was written is gone, the pool goes on."""
@@ -368,10 +394,7 @@ def test_a_cancelled_task_leaves_no_transaction_behind(request: pytest.FixtureRe
         ledger.is_slow = False
         async with engine.connect() as connection:
             raw: Any = (await connection.get_raw_connection()).driver_connection
-            if driver == "psycopg_async":
-                assert raw.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-            else:
-                assert not (raw.in_transaction if driver == "aiosqlite" else raw.is_in_transaction())
+            assert not is_in_transaction(raw)
             assert (await connection.execute(text("SELECT sku FROM orders WHERE id = 80"))).all() == []
             assert (await connection.execute(text(READ))).all() == MASKED
         await engine.dispose()

@@ -11,6 +11,7 @@ _PACKAGES = {
     "psycopg_async": {"psycopg"},
     "psycopg2": {"psycopg2"},
     "pymysql": {"pymysql"},
+    "aiomysql": {"aiomysql", "pymysql"},
     "duckdb_engine": {"duckdb", "duckdb_engine"},
     "asyncpg": {"asyncpg"},
     "aiosqlite": {"aiosqlite"},

@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from masking.types import Dialect
 from rewriter import install
-from tests.rewriter.case_files import Case, statements
+from tests.rewriter.case_files import ENGINES, Case, statements
 from tests.rewriter.greenlets import Loop
 from tests.rewriter.replica import Replica, replica
 
@@ -20,6 +20,7 @@ _DIALECTS: dict[str, Dialect] = {
     "sqlite+aiosqlite": "sqlite",
     "postgresql+psycopg_async": "postgresql",
     "postgresql+asyncpg": "postgresql",
+    "mysql+aiomysql": "mysql",
 }
 
 
@@ -63,7 +64,7 @@ def test_every_statement_answers_as_on_a_masked_copy(
     drivername: str, *, request: pytest.FixtureRequest, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     """Rows, names and order of each case equal those of the masked copy."""
-    server = "" if _DIALECTS[drivername] == "sqlite" else request.getfixturevalue("postgres_url")
+    server = request.getfixturevalue(fixture) if (fixture := ENGINES[_DIALECTS[drivername]]) else ""
     loop = Loop()
     with _pair(drivername, server, tmp_path) as (both, engines):
         install(engines[0], policy=both.binding.policy)
