@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from masking.masks import Bucket, Constant, Email, Expression, Hash, Month, Null, Partial, Redact, Year
+from masking.masks import SHORTEST_KEY, Bucket, Constant, Email, Expression, Hash, Month, Null, Partial, Redact, Year
 
 MASKS = {
     mask.model_fields["kind"].default: mask
@@ -94,6 +94,7 @@ def _key(written: object, folder: Path | None) -> object:
             raise FormError(f"{where} with a hash key cannot be read: {type(exc).__name__}", "Check the path.") from exc
     else:
         return written
-    if not found:
-        raise FormError(f"{where} holds no hash key", "Set it, to at least 16 random characters.")
+    if len(found) < SHORTEST_KEY:
+        fault = "a hash key that is too short" if found else "no hash key"
+        raise FormError(f"{where} holds {fault}", f"Set it, to at least {SHORTEST_KEY} random characters.")
     return found

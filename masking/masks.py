@@ -23,6 +23,8 @@ from masking.types import ColumnType, Kind
 PSEUDONYM_LENGTH = 32
 """Characters of a hash: 128 bits in hexadecimal."""
 
+SHORTEST_KEY = 16
+"""Characters of a hash mask's key, at least."""
 Size = Annotated[Decimal, Field(ge=Decimal("1e-9"), le=Decimal("1e18"), allow_inf_nan=False)]
 """A bucket's size. The bounds keep every calculation with it inside the range of a double."""
 
@@ -74,7 +76,7 @@ class Hash(_Mask):
     """A keyed pseudonym: equal values stay equal, so joins and GROUP BY keep working."""
 
     kind: Literal["hash"] = "hash"
-    key: SecretStr = Field(min_length=16)
+    key: SecretStr = Field(min_length=SHORTEST_KEY)
 
     @property
     def id(self) -> str:

@@ -154,12 +154,15 @@ def _explained(rewritten: "Rewritten", findings: tuple[Finding, ...]) -> dict[st
 
 
 def _print_explained(rewritten: "Rewritten", findings: tuple[Finding, ...], command: str | None) -> None:
-    if not findings:
+    if rewritten.is_unchanged:
         print_lines("It reads nothing sensitive and runs as it is.")
         return
     print_lines("runs as", style="bold")
     print_lines(rewritten.sql)
     print_lines()
+    if not findings:
+        print_lines("It reads no sensitive column. Whether the names in it are there, only the database tells.")
+        return
     print_table(("COLUMN", "SHOWN AS", "APPROVED BY", "AT MOST"), finding_rows(findings))
     if command:
         print_lines()

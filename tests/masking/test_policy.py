@@ -161,6 +161,9 @@ def test_keys_from_the_environment_and_files(tmp_path: Path, monkeypatch: pytest
     policy = Policy.load(path)
     assert policy.mask_of(name("a.b")) == Hash(key="a key of the environment")
     assert policy.mask_of(name("a.c")) == Hash(key="a key of a file, with a line end")
+    monkeypatch.setenv("PSEUDONYM_KEY", "short")
+    with pytest.raises(PolicyError, match="the environment variable PSEUDONYM_KEY holds a hash key that is too short"):
+        Policy.load(path)
 
 
 def test_an_empty_policy_is_a_policy() -> None:

@@ -39,6 +39,13 @@ def test_explain_of_what_is_not_sensitive(shell: Shell, shop: str) -> None:
     assert shell.ok("explain", "SELECT name FROM customers") == "It reads nothing sensitive and runs as it is.\n"
 
 
+def test_explain_of_a_name_that_is_not_there(shell: Shell, sqlite_shop: str) -> None:
+    """A misspelt column of a table with masks is not said to be read as it is."""
+    told = shell.ok("explain", "SELECT emial FROM customers")
+    assert "runs as it is" not in told
+    assert "only the database tells" in told
+
+
 def test_explain_reads_standard_input(shell: Shell, sqlite_shop: str) -> None:
     """A statement may come through a pipe."""
     outcome = shell.run("explain", "-", stdin="SELECT email FROM customers")
