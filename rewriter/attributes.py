@@ -15,7 +15,7 @@ from rewriter.scans import Expressions, part
 from rewriter.schema import Relation
 from rewriter.statement import Statement
 
-_OF_ONE_ARGUMENT = re.compile(r"(?:pg|lo|brin|gin|binary_upgrade)_|current_setting\Z|ts_stat\Z|txid_status\Z")
+OF_ONE_ARGUMENT = re.compile(r"(?:pg|lo|brin|gin|binary_upgrade)_|current_setting\Z|ts_stat\Z|txid_status\Z")
 """PostgreSQL's own functions that may be called so and do more than compute on their argument."""
 
 
@@ -26,7 +26,7 @@ def called_attributes(statement: Statement, binding: Binding) -> Iterator[int]:
     sources: _Sources | None = None
     for index in [dot + 1 for dot, word in enumerate(words[:-1]) if word == "." and dot]:
         name = words[index]
-        is_own = name not in catalog.builtins and _OF_ONE_ARGUMENT.match(name) is not None
+        is_own = name not in catalog.builtins and OF_ONE_ARGUMENT.match(name) is not None
         if not is_own and name not in catalog.user_functions:
             continue
         if tokens[index - 1].token_type != TokenType.DOT or not statement.is_word(tokens[index]):

@@ -85,18 +85,26 @@ _GRAMMAR_CALLS: dict[Dialect, frozenset[str]] = {
 }
 
 
-def check_calls(statement: Statement, binding: Binding, *, also: frozenset[str] = frozenset()) -> None:
+def check_calls(
+    statement: Statement,
+    binding: Binding,
+    *,
+    also: frozenset[str] = frozenset(),
+    judged: frozenset[str] = frozenset(),
+) -> None:
     """Every call in the statement is of a function known to be harmless, of one in `also`, or trusted by the policy.
+
+    `judged`: functions and operators that someone made, and which are harmless all the same.
 
     Raises:
         StatementRefused: another function is called.
     """
     tokens = statement.tokens
-    _check_operators(statement, binding)
+    _check_operators(statement, binding, judged)
     _check_variables(statement)
     check_row_defaults(statement, binding)
     if binding.dialect == "postgresql":
-        _check_attributes(statement, binding)
+        _check_attributes(statement, binding, judged)
     names: set[int] | None = None
     for index in [after - 1 for after, word in enumerate(statement.words) if word == "(" and after]:
         token = tokens[index]
@@ -107,6 +115,8 @@ def check_calls(statement: Statement, binding: Binding, *, also: frozenset[str] 
         # GROUPING SETS is one token.
         name = token.text.lower().rpartition(" ")[2] if is_plain else token.text.lower()
         if (is_plain and not schema and _is_grammar(name, binding)) or _is_harmless(name, schema, binding):
+            continue
+        if name in judged:
             continue
         if is_plain and name == "name" and _is_by_name(statement.words[max(0, index - 2) : index]):
             continue
@@ -164,13 +174,13 @@ def _check_variables(statement: Statement) -> None:
                 raise _refused(token.text)
 
 
-def _check_attributes(statement: Statement, binding: Binding) -> None:
+def _check_attributes(statement: Statement, binding: Binding, judged: frozenset[str]) -> None:
     for index in called_attributes(statement, binding):
-        if not _is_trusted(statement.words[index], "", binding):
+        if statement.words[index] not in judged and not _is_trusted(statement.words[index], "", binding):
             raise _refused(statement.tokens[index].text)
 
 
-def _check_operators(statement: Statement, binding: Binding) -> None:
+def _check_operators(statement: Statement, binding: Binding, judged: frozenset[str]) -> None:
     """An operator that a user defined calls a function; its sign inside a string counts too, for simplicity."""
     signs = binding.memo.get("operators")
     if signs is None:
@@ -183,7 +193,7 @@ def _check_operators(statement: Statement, binding: Binding) -> None:
         )
     assert isinstance(signs, tuple)
     for sign in signs:
-        if sign in statement.sql:
+        if sign in statement.sql and f"operator {sign}" not in judged:
             raise StatementRefused(
                 Reason.FUNCTION,
                 f"The operator {sign} may read tables; if it does not, list `operator {sign}` under `functions:` in the"

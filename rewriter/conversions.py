@@ -5,6 +5,7 @@ They are called without being named, so the types' names are looked for instead.
 
 from rewriter.binding import Binding
 from rewriter.calls import check_calls
+from rewriter.judged import judged_functions
 from rewriter.kinds import StatementKind
 from rewriter.statement import Statement, read_statement
 
@@ -36,5 +37,6 @@ def _check_type(word: str, binding: Binding) -> None:
     key = ("conversions", word)
     if key not in binding.memo:
         for expression in sorted(binding.catalog.conversions[word]):
-            check_calls(read_statement(f"SELECT {expression}", binding.dialect), binding)
+            statement = read_statement(f"SELECT {expression}", binding.dialect)
+            check_calls(statement, binding, judged=judged_functions(statement, binding))
         binding.memo[key] = True

@@ -84,6 +84,14 @@ class Relation:
         return (self.schema, self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a function or operator that someone made runs, in all its overloads, and between which types."""
+
+    texts: tuple[str, ...]
+    types: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
     """One database's schema at one instant.
@@ -98,6 +106,7 @@ class Catalog:
     `conversions`: type in lower case → expressions that the engine runs where a value becomes one (checks of domains,
     casts that someone made); an empty name stands for what it does unasked, `=` for what it does where a value is
     stored.
+    `definitions`: those of `user_functions` of which it can be read what they run.
     `is_table_case_sensitive`: MySQL with lower_case_table_names=0. `is_mariadb`: of the servers of MySQL's dialect.
     """
 
@@ -109,6 +118,7 @@ class Catalog:
     builtins: frozenset[str] = frozenset()
     user_functions: frozenset[str] = frozenset()
     conversions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
     is_table_case_sensitive: bool = True
     is_mariadb: bool = False
     server_version: tuple[int, ...] = ()

@@ -16,6 +16,7 @@ from rewriter.conversions import check_conversions
 from rewriter.edits import Edit, applied
 from rewriter.errors import Reason, StatementRefused
 from rewriter.full_text import check_search
+from rewriter.judged import judged_functions
 from rewriter.kinds import StatementKind
 from rewriter.lookups import lookups
 from rewriter.masked_tables import masked_words
@@ -87,7 +88,7 @@ def outermost_plan(work: Work) -> StatementPlan:
 def _plan(work: Work) -> StatementPlan:
     """Every edit that one statement needs."""
     statement, binding = work.statement, work.binding
-    check_calls(statement, binding, also=stored_row_functions(binding))
+    check_calls(statement, binding, also=stored_row_functions(binding), judged=judged_functions(statement, binding))
     check_conversions(statement, binding)
     found = scans(statement, binding.resolver)
     for scan in found:

@@ -11,6 +11,7 @@ from rewriter.calls import check_calls
 from rewriter.conversions import check_conversions
 from rewriter.errors import Reason, StatementRefused
 from rewriter.functions.sqlite import AUXILIARY
+from rewriter.judged import judged_functions
 from rewriter.resolution import Resolver
 from rewriter.scans import scans
 from rewriter.schema import Relation, RelationKind
@@ -62,7 +63,8 @@ def check_definition(relation: Relation, binding: Binding) -> None:
     binding.memo[key] = True  # a view cannot read itself; recursion through it ends here
     try:
         statement = read_statement(_definition(relation), binding.dialect)
-        check_calls(statement, within(relation, binding), also=stored_row_functions(binding))
+        judged = judged_functions(statement, binding)
+        check_calls(statement, within(relation, binding), also=stored_row_functions(binding), judged=judged)
         check_conversions(statement, binding)
         for scan in scans(statement, within(relation, binding).resolver):
             check_definition(scan.relation, binding)

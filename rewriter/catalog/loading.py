@@ -87,6 +87,7 @@ def content_version(catalog: Catalog) -> str:
         [_content(relation) for _, relation in sorted(catalog.catalogs.items())],
         sorted(catalog.user_functions),
         sorted((name, sorted(expressions)) for name, expressions in catalog.conversions.items()),
+        sorted((name, one.texts, sorted(one.types)) for name, one in catalog.definitions.items()),
     )
     return stamp((relations, rest))
 

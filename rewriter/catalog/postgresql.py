@@ -1,4 +1,4 @@
-"""A PostgreSQL database's schema, from `pg_catalog` in nine queries, whatever the number of relations.
+"""A PostgreSQL database's schema, from `pg_catalog` in ten queries, whatever the number of relations.
 
 Types and view definitions are printed under an empty search path, so that every name in them is qualified, but for
 those of `pg_catalog` and of the session's own temporary relations. That path is set and put back within one statement
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import LiteralString
 
 from rewriter.catalog.cursors import Cursor, Row, column_types, rows, stamp, text, text_or_none
+from rewriter.catalog.function_bodies import definitions, function_bodies
 from rewriter.functions import BUILTINS
 from rewriter.functions.postgresql import PURE_EXTENSIONS
 from rewriter.schema import Catalog, Column, Relation, RelationKind
@@ -142,12 +143,14 @@ WITH RECURSIVE holding AS (
   SELECT contypid AS type, pg_catalog.pg_get_expr(conbin, 0) AS expression
   FROM pg_catalog.pg_constraint WHERE contypid >= 16384 AND conbin IS NOT NULL
   UNION
-  SELECT t.oid, h.expression FROM holding h JOIN pg_catalog.pg_type t
-    ON t.typbasetype = h.type OR t.typelem = h.type
-    OR t.typrelid IN (SELECT a.attrelid FROM pg_catalog.pg_attribute a WHERE a.atttypid = h.type AND a.attnum > 0)
-    OR EXISTS (SELECT FROM pg_catalog.pg_range r WHERE r.rngsubtype = h.type AND t.oid = r.rngtypid)
-    OR EXISTS (SELECT FROM pg_catalog.pg_range r WHERE r.rngtypid = h.type
-                 AND t.oid::text = pg_catalog.to_jsonb(r) ->> 'rngmultitypid'))
+  SELECT t.oid, h.expression FROM holding h CROSS JOIN LATERAL (
+    SELECT b.oid FROM pg_catalog.pg_type b WHERE b.typbasetype = h.type
+    UNION ALL SELECT e.oid FROM pg_catalog.pg_type e WHERE e.typelem = h.type
+    UNION ALL SELECT c.reltype FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+    WHERE a.atttypid = h.type AND a.attnum > 0
+    UNION ALL SELECT r.rngtypid FROM pg_catalog.pg_range r WHERE r.rngsubtype = h.type
+    UNION ALL SELECT (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::oid FROM pg_catalog.pg_range r
+    WHERE r.rngtypid = h.type) AS t (oid))
 SELECT pg_catalog.lower(t.typname), '', h.expression, NULL
 FROM holding h JOIN pg_catalog.pg_type t ON t.oid = h.type
 UNION ALL
@@ -243,6 +246,7 @@ def load(cursor: Cursor) -> Catalog:
     immutable = frozenset(text(name) for (name,) in rows(cursor, _IMMUTABLE))
     builtins, user_functions = _functions(rows(cursor, _FUNCTIONS), immutable)
     relations = (_relation(row, parts) for row in found)
+    server_version = (int(version) // 10000, int(version) % 10000)
     return Catalog(
         dialect="postgresql",
         database=text(database),
@@ -252,7 +256,8 @@ def load(cursor: Cursor) -> Catalog:
         builtins=builtins,
         user_functions=user_functions,
         conversions=_conversions(rows(cursor, _CONVERSIONS)),
-        server_version=(int(version) // 10000, int(version) % 10000),
+        definitions=definitions(rows(cursor, function_bodies(server_version[0])), BUILTINS["postgresql"] | immutable),
+        server_version=server_version,
         default_schema="public",
     )
 

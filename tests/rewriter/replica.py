@@ -104,6 +104,11 @@ CREATE VIEW found_customers AS SELECT id, ssn FROM customers
   WHERE to_tsvector('simple', name) @@ to_tsquery('simple', 'ana | eva') AND point '(1,2)' <@ circle '((0,0),5)';
 CREATE VIEW event_kinds AS SELECT e.id, e.kind, (SELECT a.kind FROM events_a a WHERE a.id = e.id LIMIT 1) AS other
   FROM events e;
+CREATE FUNCTION order_count(customer int) RETURNS bigint LANGUAGE sql STABLE
+  AS 'SELECT count(*) FROM orders WHERE customer_id = customer';
+CREATE FUNCTION is_same(text, text) RETURNS bool LANGUAGE internal IMMUTABLE STRICT AS 'texteq';
+CREATE OPERATOR === (FUNCTION = is_same, LEFTARG = text, RIGHTARG = text);
+CREATE AGGREGATE joined(text) (sfunc = textcat, stype = text, initcond = '');
 CREATE VIEW count AS SELECT id, email FROM customers WHERE id < 5;
 CREATE SCHEMA crm;
 CREATE TABLE crm.people (id int PRIMARY KEY, name text, born timestamptz);

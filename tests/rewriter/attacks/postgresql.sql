@@ -103,6 +103,12 @@ SELECT 'raw value above', array_append(array_agg(height), '123-45-6000') FROM me
 -- title: the check of a domain named as text
 -- needs: 16
 SELECT 'raw value above', 1 WHERE pg_input_is_valid('123-45-6000', 'public.' || 'high');
+-- title: a function whose body calls another in column notation
+SELECT told(o) FROM orders o;
+-- title: a function whose default calls another
+SELECT defaulted();
+-- title: an aggregate whose steps call another
+SELECT leaked(id) FROM orders;
 -- title: view over statistics
 SELECT * FROM sampled;
 -- title: query given as text to a function called as an attribute of a function's alias

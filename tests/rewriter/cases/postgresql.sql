@@ -139,6 +139,8 @@ SELECT r.n, c.email FROM ROWS FROM (generate_series(1, 3)) AS r(n) JOIN customer
 SELECT c.id, x.a, x.b FROM customers c, LATERAL ROWS FROM (unnest(string_to_array(c.email, '@')), generate_series(1, c.id % 2)) AS x(a, b) ORDER BY c.id, x.a, x.b;
 -- title: operators with their schema
 SELECT OPERATOR(pg_catalog.-) id, OPERATOR(pg_catalog.@) c.score, email OPERATOR(pg_catalog.~) '^a' FROM customers c WHERE c.ssn OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT ssn FROM customers)) ORDER BY id;
+-- title: functions and operators that someone made of what is harmless
+SELECT c.id, order_count(c.id), joined(c.ssn ORDER BY c.ssn), c.email === 'x' FROM customers c GROUP BY c.id ORDER BY c.id;
 -- title: numbers in other bases
 -- needs: 16
 SELECT id + 0x1F, 0b1_01, 0o17, 1_000, 1_000.000_1, 1e1_0, score FROM customers WHERE score < 1_000_000 GROUP BY 0x1, 2, 3, 4, 5, 6, 0x7 ORDER BY 1 LIMIT 0x3;

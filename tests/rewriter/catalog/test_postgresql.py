@@ -176,13 +176,13 @@ def test_loading_an_empty_database_puts_the_search_path_back(cursor: "psycopg.Cu
     assert path == ("public",)
 
 
-def test_loading_takes_nine_statements(cursor: "psycopg.Cursor[Any]") -> None:
+def test_loading_takes_ten_statements(cursor: "psycopg.Cursor[Any]") -> None:
     """The number of statements does not depend on the number of relations."""
     for number in range(20):
         cursor.execute(f"CREATE TABLE t{number} (id int PRIMARY KEY)".encode())
     counted = Counted(cursor)
     assert len(load_catalog(counted, "postgresql").relations) == 20
-    assert len(counted.statements) == 9
+    assert len(counted.statements) == 10
 
 
 def test_statements_hold_nothing_that_a_paramstyle_could_read(cursor: "psycopg.Cursor[Any]") -> None:
