@@ -10,6 +10,7 @@ import pytest
 from grants import Ask, Desk, Docket, Grants, SigningKey, generate_key
 from grants.live import LiveView
 from masking import Access, Policy, Principal
+from tests.fix_redis import RedisServer
 from tests.rewriter.greenlets import Loop, is_run
 
 KEYS = {name: generate_key() for name in ("ana", "bo", "cy", "dee", "mallory")}
@@ -138,5 +139,16 @@ def still_house(redis_database: str, policy: Policy, clock: Clock) -> Iterator[H
     """Grants in an empty database, by the clock that stands still."""
     house = House(redis_database, policy, clock)
     yield house
+    for grants in house.opened:
+        grants.close()
+
+
+@pytest.fixture
+def own(redis_server: Callable[..., RedisServer], policy: Policy) -> Iterator[tuple[RedisServer, House]]:
+    """A server of the test's own, and grants on it."""
+    server = redis_server("--appendonly", "yes", "--appendfsync", "always")
+    house = House(server.url, policy, lambda: datetime.now(UTC))
+    yield server, house
+    server.resume()
     for grants in house.opened:
         grants.close()

@@ -14,7 +14,7 @@ from masking import Policy
 from tests.fix_redis import RedisServer, version
 from tests.grants.conftest import KEYS, House, ask
 from tests.grants.test_forks import reveal
-from tests.grants.test_live import eventually, shows
+from tests.grants.waiting import eventually, shows
 
 PAGE = Path(__file__).parents[2] / "docs" / "redis.md"
 PROD = Keys("prod")

@@ -29,7 +29,7 @@ from grants.store import Keys
 from masking import Policy
 from tests.fix_redis import RedisServer
 from tests.grants.conftest import KEYS, House, ask, seen
-from tests.grants.test_live import eventually, shows
+from tests.grants.waiting import eventually, shows
 
 PROD = Keys("prod")
 

@@ -21,7 +21,7 @@ from grants.errors import RuleError
 from masking import Policy
 from rewriter import Reason, RewriteError, StatementRefused, acting_as, install
 from tests.grants.conftest import House, ask, policy_text
-from tests.grants.test_live import eventually
+from tests.grants.waiting import eventually
 from tests.rewriter.greenlets import Loop, in_loop
 
 DRIVERS = ("psycopg", "psycopg2", "psycopg_async", "asyncpg")

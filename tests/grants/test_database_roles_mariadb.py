@@ -20,7 +20,7 @@ from grants import Event, Filter
 from masking import Policy
 from rewriter import Reason, StatementRefused, acting_as, install
 from tests.grants.conftest import House, policy_text
-from tests.grants.test_live import eventually
+from tests.grants.waiting import eventually
 from tests.rewriter.greenlets import Loop, in_loop
 
 READ = "SELECT note FROM cases ORDER BY id"

@@ -13,7 +13,7 @@ import pytest
 from grants import StoreError, embedded
 from masking import Policy
 from tests.grants.conftest import House, seen
-from tests.grants.test_live import eventually
+from tests.grants.waiting import eventually
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from grants.store import Keys
 from grants.verification import Place, Valid, Void, verdict
 from masking import Policy, PolicyError, Principal
 from tests.grants.conftest import KEYS, Clock, House, ask, policy_text, seen
-from tests.grants.test_live import eventually
 from tests.grants.test_verification import assert_void, rewritten, stored
+from tests.grants.waiting import eventually
 
 URGENT = 'max_duration: 4h, default_duration: 30m, break_glass: {principals: ["group:support"], max_duration: 10m}'
 LATE = "max_duration: 4h, default_duration: 30m, escalation: {after: 1h, approvers: [dee, eve]}"

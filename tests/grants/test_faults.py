@@ -15,8 +15,8 @@ from rewriter import StatementRefused, acting_as
 from tests.fix_proxy import Proxy
 from tests.fix_redis import RedisServer
 from tests.grants.conftest import House, ask, policy_text, seen
-from tests.grants.test_live import eventually, is_warm
 from tests.grants.test_reveals import CELL, asked, shop
+from tests.grants.waiting import eventually, is_warm
 
 
 def test_a_half_open_connection_is_worth_nothing_after_a_second(house: House, redis_proxy: Proxy) -> None:

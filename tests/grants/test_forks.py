@@ -11,7 +11,7 @@ from grants import Event, Filter
 from grants.audit import Count
 from masking import ColumnName, Fingerprint, Principal, Reveal
 from tests.grants.conftest import House, seen
-from tests.grants.test_live import eventually, is_warm
+from tests.grants.waiting import eventually, is_warm
 
 
 def in_child(work: Callable[[], Any]) -> Any:

@@ -17,7 +17,7 @@ from grants.records import StatementScope
 from masking import Fingerprint, Policy, Principal
 from tests.grants.conftest import House, ask, policy_text
 from tests.grants.test_exceptions import URGENT, with_rule
-from tests.grants.test_live import eventually
+from tests.grants.waiting import eventually
 
 
 class Inbox:

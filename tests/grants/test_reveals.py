@@ -21,7 +21,7 @@ from grants.places import kept_at
 from grants.sinks import Kept
 from rewriter import Reason, StatementRefused, acting_as, install
 from tests.grants.conftest import House, policy_text
-from tests.grants.test_live import eventually
+from tests.grants.waiting import eventually
 
 CELL = "ada@cell.example"
 

@@ -13,7 +13,7 @@ from grants.audit import Count
 from grants.tally import MOST_AT_ONCE, Tally
 from tests.grants.conftest import House
 from tests.grants.test_forks import in_child, reveal
-from tests.grants.test_live import eventually
+from tests.grants.waiting import eventually
 
 
 def told(grants: Grants) -> dict[str, int]:

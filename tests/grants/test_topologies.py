@@ -15,7 +15,7 @@ from grants.store import Keys, Store
 from masking import Policy
 from tests.fix_redis import RedisServer
 from tests.grants.conftest import House, seen
-from tests.grants.test_live import eventually, is_warm, shows
+from tests.grants.waiting import eventually, is_warm, shows
 from tests.processes import free_port
 
 Start = Callable[..., RedisServer]

@@ -15,8 +15,8 @@ from grants import Docket, Event, Filter
 from grants.store import Keys
 from rewriter import install
 from tests.grants.conftest import House, ask, policy_text, seen
-from tests.grants.test_live import eventually
 from tests.grants.test_reveals import CELL, asked, shop
+from tests.grants.waiting import eventually
 
 KEYS = Keys("prod")
 

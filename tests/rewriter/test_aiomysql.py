@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from masking import Access
 from rewriter import Reason, RewriteError, StatementRefused, acting_as
 from rewriter.guards import driver_of
+from tests.rewriter.asynchronous import MASKED, READ, driver_connection, fetched, refused, rows, run
 from tests.rewriter.hooked import ANA, EMAIL, RAW, TRUSTED, Ledger, is_raw
-from tests.rewriter.test_async import MASKED, READ, driver_connection, fetched, refused, rows, run
 
 ONE = "SELECT email FROM customers WHERE id = %s"
 KINDS = (aiomysql.Cursor, aiomysql.SSCursor)
