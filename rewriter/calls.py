@@ -193,12 +193,27 @@ def _check_operators(statement: Statement, binding: Binding, judged: frozenset[s
         )
     assert isinstance(signs, tuple)
     for sign in signs:
-        if sign in statement.sql and f"operator {sign}" not in judged:
+        is_called = sign in statement.sql or not _SPOKEN.get(sign, frozenset()).isdisjoint(statement.words)
+        if is_called and f"operator {sign}" not in judged:
             raise StatementRefused(
                 Reason.FUNCTION,
                 f"The operator {sign} may read tables; if it does not, list `operator {sign}` under `functions:` in the"
                 " policy.",
             )
+
+
+_SPOKEN = {
+    "~~": frozenset(("like",)),
+    "!~~": frozenset(("like",)),
+    "~~*": frozenset(("ilike",)),
+    "!~~*": frozenset(("ilike",)),
+    "~": frozenset(("similar",)),
+    "=": frozenset(("in", "nullif", "case", "distinct", "using", "natural")),
+    "<=": frozenset(("between",)),
+    ">=": frozenset(("between",)),
+    "<": frozenset(("overlaps",)),
+}
+"""Words of PostgreSQL's grammar that call an operator by its sign."""
 
 
 def _refused(name: str) -> StatementRefused:

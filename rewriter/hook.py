@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 from masking import Access, session_secrets
 from rewriter.errors import Reason, StatementRefused
@@ -12,7 +12,7 @@ from rewriter.kinds import is_of_session
 from rewriter.lanes import Lanes
 from rewriter.outcomes import Ask, Outcomes
 from rewriter.own_statements import is_own
-from rewriter.prepared import Aftermath, Batch, Outcome, Revealing, Safe, text_of
+from rewriter.prepared import Aftermath, Batch, Cells, Outcome, Revealing, Safe, text_of
 from rewriter.principals import ACTING, Acting, Principals, Who
 from rewriter.protocols import AccessSource
 from rewriter.reporter import Reporter
@@ -207,7 +207,24 @@ class Hook:
         """What is raised in place of the driver's `error`; None where that holds no cell of what the statement read."""
         if after.is_rewritten:
             self.schemas.doubt(cursor.connection)
-        return self.driver.withheld(error) if after.is_sensitive else None
+        match after.cells:
+            case Cells.NONE:
+                is_telling = False
+            case Cells.ELSEWHERE:
+                is_telling = self.driver.is_elsewhere(error)
+            case Cells.LATE:
+                is_telling = self.driver.is_late(error)
+            case Cells.ANY:
+                is_telling = True
+            case _:
+                assert_never(after.cells)
+        return self.driver.withheld(error) if is_telling else None
+
+    def late(self, error: BaseException) -> BaseException | None:
+        """As `Gate.late`."""
+        if not self._is_active or self.principals.current().is_trusted or not self.driver.is_late(error):
+            return None
+        return self.driver.withheld(error)
 
     @staticmethod
     def check_access(query: Safe) -> None:

@@ -44,6 +44,7 @@ _TRANSACTION = _one_of(
     rf"rollback(?: (?:work|transaction))? to(?: savepoint)? {_NAME}",
     rf"release(?: savepoint)? {_NAME}",
     r"set (?:session characteristics as |session )?transaction [a-z\s,]+",
+    rf"set constraints (?:all|{_PATH}(?:\s*,\s*{_PATH})*) (?:deferred|immediate)",
     r"(?:prepare transaction|commit prepared|rollback prepared) '[^'\\]*'",
     rf"xa {_words('begin start end prepare commit rollback recover')}(?: '[^'\\]*')?(?: one phase)?",
 )
@@ -55,6 +56,10 @@ _POSTGRESQL_SETTINGS = _words(
     " effective_cache_size cursor_tuple_fraction idle_session_timeout transaction_timeout deadlock_timeout"
 )
 _MYSQL_LISTS = _words("tables databases schemas columns fields engines charset collation privileges triggers")
+_MYSQL_STATUS = _words(
+    "uptime connections max_used_connections threads(?:_%|_[a-z]+) ssl_(?:%|[a-z_]+) wsrep_(?:%|[a-z_]+)"
+)
+"""Of the server as a whole. What counts rows says whether a write changed a value."""
 _MYSQL_SETTINGS = _words(
     "autocommit time_zone wait_timeout lock_wait_timeout innodb_lock_wait_timeout max_statement_time max_execution_time"
     " foreign_key_checks unique_checks sql_safe_updates sql_select_limit group_concat_max_len interactive_timeout"
@@ -64,7 +69,7 @@ _MYSQL_SETTINGS = _words(
 _SQLITE_LISTS = _words("table_info table_xinfo index_list index_info index_xinfo foreign_key_list")
 _SQLITE_SETTINGS = _words(
     "table_list database_list function_list collation_list compile_options encoding schema_version user_version"
-    " foreign_keys read_uncommitted journal_mode busy_timeout application_id page_size page_count"
+    " foreign_keys read_uncommitted journal_mode busy_timeout application_id page_size"
 )
 _SQLITE_TUNING = _words(
     "foreign_keys read_uncommitted busy_timeout journal_mode synchronous cache_size cache_spill temp_store mmap_size"
@@ -80,12 +85,12 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
         r"show [a-z_\s]+",
         rf"set (?:session |local )?{_POSTGRESQL_SETTINGS}\s*(?:=|\bto\b)\s*{_VALUE}",
         rf"set (?:session |local )?time zone {_VALUE}",
-        rf"set constraints (?:all|{_PATH}(?:\s*,\s*{_PATH})*) (?:deferred|immediate)",
         rf"reset (?:{_POSTGRESQL_SETTINGS}|time zone)",
     ),
     "mysql": _one_of(
         rf"show (?:full )?{_MYSQL_LISTS}(?: (?:from|in) {_PATH})*(?: like '[^'\\]*')?",
-        r"show (?:session |global )?(?:variables|status)(?: like '[^'\\]*')?",
+        r"show (?:session |global )?variables(?: like '[^'\\]*')?",
+        rf"show (?:session |global )?status like '{_MYSQL_STATUS}'",
         rf"show create (?:table|view|database) {_PATH}",
         rf"(?:describe|desc) {_PATH}",
         r"set names utf8(?:mb[34])?",

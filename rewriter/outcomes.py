@@ -11,7 +11,7 @@ from rewriter.free_literals import Drawn, are_free, drawn
 from rewriter.guards import Driver
 from rewriter.kinds import StatementKind
 from rewriter.lanes import Lane, writable
-from rewriter.prepared import Aftermath, Outcome, Revealing, Safe, outcome, text_of
+from rewriter.prepared import Aftermath, Cells, Outcome, Revealing, Safe, outcome, text_of
 from rewriter.principals import Who
 from rewriter.reveals import Allowance, Shown
 from rewriter.rewrite import Terms, rewrite_bound, rewrite_read
@@ -55,7 +55,7 @@ class Outcomes:
         statement = read_statement(ask.text, self._schemas.dialect, is_percent_doubled=ask.is_formatted)
         if statement.kind not in (StatementKind.TRANSACTION, StatementKind.SESSION):
             return None
-        return Safe.of(ask.text, Aftermath(is_transaction=True))
+        return Safe.of(ask.text, Aftermath(cells=Cells.LATE, is_transaction=True))
 
     def of(self, ask: Ask, view: View, lane: Lane) -> Outcome:
         """What became of the statement, or becomes of it now."""

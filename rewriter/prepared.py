@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Self
 
@@ -11,11 +12,24 @@ from rewriter.rewritten import Rewritten
 from rewriter.writes import TellingCount
 
 
+class Cells(StrEnum):
+    """Which errors of a statement may carry raw cells.
+
+    `ELSEWHERE`: those that arise in other tables than it names, where constraints lead. `LATE`: also of what statements
+    before it did: constraints that wait for the transaction's end, and rows that a new one does not fit.
+    """
+
+    NONE = "none"
+    ELSEWHERE = "elsewhere"
+    LATE = "late"
+    ANY = "any"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
     """What is left to do once a statement ran.
 
-    `is_sensitive`: its errors may carry raw cells. `is_rewritten`: they may mean that the schema is out of date.
+    `cells`: which of its errors may carry raw ones. `is_rewritten`: they may mean that the schema is out of date.
     `is_schema_change`: what is known of the schema is out of date. `is_transaction`: it may have undone such a change.
     `check`: raises once what the statement reveals may not be handed out any more. `under`: takes cursor and call of
     the driver, and has that made under a database role. `telling_count`: as of `Rewritten`.
@@ -23,7 +37,7 @@ class Aftermath:
     of the session. `is_quiet`: nothing, unless it fails.
     """
 
-    is_sensitive: bool = False
+    cells: Cells = Cells.NONE
     is_rewritten: bool = False
     is_schema_change: bool = False
     is_transaction: bool = False
@@ -110,10 +124,18 @@ def outcome(rewritten: Rewritten, database_role: str | None = None) -> Outcome:
     return Revealing(safe, replace(rewritten, sql=safe, aside=None), role)  # one copy of the text, not two
 
 
+_CELLS = {
+    StatementKind.WRITE: Cells.ELSEWHERE,
+    StatementKind.TRANSACTION: Cells.LATE,
+    StatementKind.DDL: Cells.LATE,
+}
+"""Of statements that name no table with sensitive columns."""
+
+
 def _aftermath(rewritten: Rewritten) -> Aftermath | None:
     return _shared(
         Aftermath(
-            is_sensitive=bool(rewritten.tables),
+            cells=Cells.ANY if rewritten.tables else _CELLS.get(rewritten.kind, Cells.NONE),
             is_rewritten=not rewritten.is_unchanged,
             is_schema_change=rewritten.kind is StatementKind.DDL,
             is_transaction=rewritten.kind is StatementKind.TRANSACTION,

@@ -16,7 +16,7 @@ from masking import NOBODY, Access, Principal, Reveal
 from rewriter import roles
 from rewriter.errors import StatementRefused
 from rewriter.holding import Holding
-from rewriter.prepared import Aftermath, Revealing, Safe
+from rewriter.prepared import Aftermath, Cells, Revealing, Safe
 from rewriter.principals import Who
 from rewriter.reporter import Reporter
 from rewriter.results import OpenResults
@@ -110,7 +110,7 @@ class Reveals:
         if len(self._open) >= _MOST_REMEMBERED:
             self._open = {name: found for name, found in self._open.items() if found}
         results = self._open.setdefault(who.principal, OpenResults())
-        return Aftermath(is_sensitive=True, is_rewritten=True, check=holding.check, results=results, under=under)
+        return Aftermath(cells=Cells.ANY, is_rewritten=True, check=holding.check, results=results, under=under)
 
     def _under_role(self, who: Who, role: str, /, cursor: Any, call: Callable[[], _Result]) -> _Result:  # noqa: PLR0917 -- two are bound
         """What `call` returns; the role is there for it alone."""

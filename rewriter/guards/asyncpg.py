@@ -205,6 +205,16 @@ def _withheld(error: BaseException) -> BaseException | None:
     return bare
 
 
+def _own(error: BaseException) -> BaseException | None:
+    """The driver's own error behind the adapter's."""
+    return error.orig if isinstance(error, AsyncAdapt_asyncpg_dbapi.Error) else error
+
+
+def _is_elsewhere(error: BaseException) -> bool:
+    own = _own(error)
+    return postgres_errors.is_elsewhere(getattr(own, "sqlstate", None), getattr(own, "context", None))
+
+
 def _session_fault(connection: Any) -> str | None:
     settings = driver_connection(connection).get_settings()
     return postgresql_fault(settings.standard_conforming_strings, settings.client_encoding)
@@ -240,6 +250,8 @@ DRIVER = Driver(
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=_withheld,
+    is_late=lambda error: postgres_errors.is_late(getattr(_own(error), "sqlstate", None)),
+    is_elsewhere=_is_elsewhere,
     session_fault=_session_fault,
     taken=_taken,
 )

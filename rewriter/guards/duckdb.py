@@ -127,7 +127,7 @@ def _withheld(error: BaseException) -> BaseException | None:
     if isinstance(error, _WITHOUT_CELLS):
         return None
     kind = type(error).__name__.removesuffix("Exception")
-    return type(error)(f"{kind} Error: values are withheld because the statement touches sensitive columns")
+    return type(error)(f"{kind} Error: values are withheld: they may be of sensitive columns")
 
 
 DRIVER = Driver(

@@ -68,6 +68,10 @@ class Gate(Protocol):
         """`count` rows of `query` were fetched: for drivers that fetch without a cursor's own methods."""
         ...
 
+    def late(self, error: BaseException) -> BaseException | None:
+        """What is raised in place of an error that came with a transaction's end; None where it holds no cell."""
+        ...
+
     def transaction_ended(self, connection: object) -> None:
         """What was learnt of the schema inside the transaction no longer holds."""
         ...
@@ -87,7 +91,9 @@ class Driver:
     does: CPython is slower with an object whose class was exchanged. `unguarded` lends a cursor for the hook's own
     reading: it neither commits nor leaves a transaction open that was not open before.
     `keep_secrets` puts the policy's keys into a new session for good, bound, so that they are in no statement's text.
-    `withheld` is an error of the same class without cells, or None where the error holds none. `session_fault` says
+    `withheld` is an error of the same class without cells, or None where the error holds none. `is_late` says whether
+    one that came at a transaction's end, or of a change of the schema, may hold cells, and `is_elsewhere` whether one
+    that came of a write may hold those of other tables, where its constraints led. `session_fault` says
     what is wrong with a session's settings, where they change how statements are read (`rewriter.guards.sessions`).
     `taken` is a context in which statements of a cursor's connection run under a role of the database, which is given
     back at its end; None where none can be. `is_schema_by_role`: a session sees what its role has rights to, and
@@ -99,11 +105,28 @@ class Driver:
     unguarded: Callable[[Any], AbstractContextManager[RawCursor]]
     keep_secrets: Callable[[Any, Sequence[SessionSecret]], None]
     withheld: Callable[[BaseException], BaseException | None]
+    is_late: Callable[[BaseException], bool] = lambda _error: True
+    is_elsewhere: Callable[[BaseException], bool] = lambda _error: False
     configure: Callable[[dict[str, Any], Gate], None] = lambda _arguments, _gate: None
     connecting: Callable[[Any, Gate], Callable[..., Any] | None] = lambda _dialect, _gate: None
     session_fault: Callable[[Any], str | None] = lambda _connection: None
     taken: Callable[[Any, str], AbstractContextManager[None]] | None = None
     is_schema_by_role: bool = False
+
+
+def end(gate: Gate, call: Callable[[], object]) -> None:
+    """Have the driver end a transaction: what constraints that waited for it have to say holds no raw cells."""
+    clean: BaseException | None
+    try:
+        call()
+    except Exception as error:
+        clean = gate.late(error)
+        if clean is None:
+            raise
+    else:
+        return
+    # Outside the handler: as its context, the driver's own error would carry the cells along.
+    raise clean
 
 
 def formatted(parameters: Iterable[Any]) -> Iterator[Any]:

@@ -25,4 +25,4 @@ def withheld_message(code: int, message: str) -> str | None:
     key, column = _KEY.search(message), _COLUMN.search(message)
     place = f" (key '{key[1]}')" if key else f" (column '{column[1]}')" if column else ""
     meaning = "a duplicate entry" if code == 1062 else "the database raised an error"  # noqa: PLR2004
-    return f"{meaning}{place}; values are withheld because the statement touches sensitive columns"
+    return f"{meaning}{place}; values are withheld: they may be of sensitive columns"

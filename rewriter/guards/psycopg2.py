@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import psycopg2
@@ -11,7 +12,7 @@ from psycopg2.sql import Composable
 from masking import SessionSecret
 from rewriter.errors import RewriteError
 from rewriter.guards import postgres_errors
-from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded, own_name
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, end, formatted, is_guarded, own_name
 from rewriter.guards.psycopg2_parameters import values
 from rewriter.guards.savepoints import in_transaction
 from rewriter.guards.sessions import postgresql_fault
@@ -97,8 +98,16 @@ class GuardedConnection(extensions.connection):  # type: ignore[misc] # as above
         return super().lobject(*args, **kwargs)
 
     def commit(self) -> None:  # noqa: D102
-        super().commit()
-        self.gate.transaction_ended(self)
+        try:
+            end(self.gate, super().commit)
+        finally:
+            self.gate.transaction_ended(self)
+
+    def tpc_prepare(self) -> None:  # noqa: D102
+        end(self.gate, super().tpc_prepare)
+
+    def tpc_commit(self, *args: Any) -> None:  # noqa: D102
+        end(self.gate, partial(super().tpc_commit, *args))
 
     def rollback(self) -> None:  # noqa: D102
         super().rollback()
@@ -164,6 +173,14 @@ def _withheld(error: BaseException) -> BaseException | None:
     return clean
 
 
+def _is_late(error: BaseException) -> bool:
+    return isinstance(error, psycopg2.Error) and postgres_errors.is_late(error.pgcode)
+
+
+def _is_elsewhere(error: BaseException) -> bool:
+    return isinstance(error, psycopg2.Error) and postgres_errors.is_elsewhere(error.pgcode, error.diag.context)
+
+
 def _session_fault(connection: Any) -> str | None:
     status = connection.get_parameter_status
     return postgresql_fault(status("standard_conforming_strings"), status("client_encoding"))
@@ -188,6 +205,8 @@ DRIVER = Driver(
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=_withheld,
+    is_late=_is_late,
+    is_elsewhere=_is_elsewhere,
     session_fault=_session_fault,
     taken=_taken,
 )

@@ -1,7 +1,7 @@
 """Guards of psycopg: the connection's class is replaced by a subclass that hands out guarded cursors."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,11 +11,13 @@ from psycopg.rows import tuple_row
 from sqlalchemy.engine.default import DefaultDialect
 
 from masking import SessionSecret
-from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, formatted, is_guarded
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, end, formatted, is_guarded
 from rewriter.guards.psycopg_parts import (
     CursorFactories,
     OwnName,
     guard_driver_connection,
+    is_elsewhere,
+    is_late,
     session_fault,
     text_of,
     withheld,
@@ -79,8 +81,16 @@ class GuardedConnection(psycopg.Connection[Any], CursorFactories):
     unmask_server_cursors = GuardedServerCursor
 
     def commit(self) -> None:  # noqa: D102
-        super().commit()
-        self.gate.transaction_ended(self)
+        try:
+            end(self.gate, super().commit)
+        finally:
+            self.gate.transaction_ended(self)
+
+    def tpc_prepare(self) -> None:  # noqa: D102
+        end(self.gate, super().tpc_prepare)
+
+    def tpc_commit(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        end(self.gate, partial(super().tpc_commit, *args, **kwargs))
 
     def rollback(self) -> None:  # noqa: D102
         super().rollback()
@@ -89,8 +99,9 @@ class GuardedConnection(psycopg.Connection[Any], CursorFactories):
     @contextmanager
     def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:  # noqa: D102
         try:
-            with super().transaction(*args, **kwargs) as transaction:
-                yield transaction
+            with ExitStack() as block:
+                yield block.enter_context(super().transaction(*args, **kwargs))
+                end(self.gate, block.close)
         finally:
             # A nested one is a savepoint.
             if self.info.transaction_status != TransactionStatus.INTRANS:
@@ -167,6 +178,8 @@ DRIVER = Driver(
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=withheld,
+    is_late=is_late,
+    is_elsewhere=is_elsewhere,
     session_fault=session_fault,
     taken=_taken,
 )

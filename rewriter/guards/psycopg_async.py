@@ -1,7 +1,7 @@
 """Guards of psycopg's asynchronous connections, and of SQLAlchemy's adapter to them."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,8 @@ from rewriter.guards.psycopg_parts import (
     CursorFactories,
     OwnName,
     guard_driver_connection,
+    is_elsewhere,
+    is_late,
     session_fault,
     text_of,
     withheld,
@@ -130,8 +132,29 @@ class GuardedConnection(psycopg.AsyncConnection[Any], CursorFactories):
     unmask_server_cursors = GuardedServerCursor
 
     async def commit(self) -> None:  # noqa: D102
-        await super().commit()
-        self.gate.transaction_ended(self)
+        try:
+            await self._unmask_end(super().commit())
+        finally:
+            self.gate.transaction_ended(self)
+
+    async def tpc_prepare(self) -> None:  # noqa: D102
+        await self._unmask_end(super().tpc_prepare())
+
+    async def tpc_commit(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        await self._unmask_end(super().tpc_commit(*args, **kwargs))
+
+    async def _unmask_end(self, end: Awaitable[None]) -> None:
+        """As `gate.end`."""
+        clean: BaseException | None
+        try:
+            await end
+        except Exception as error:
+            clean = self.gate.late(error)
+            if clean is None:
+                raise
+        else:
+            return
+        raise clean
 
     async def rollback(self) -> None:  # noqa: D102
         await super().rollback()
@@ -140,8 +163,9 @@ class GuardedConnection(psycopg.AsyncConnection[Any], CursorFactories):
     @asynccontextmanager
     async def transaction(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:  # noqa: D102
         try:
-            async with super().transaction(*args, **kwargs) as transaction:
-                yield transaction
+            async with AsyncExitStack() as block:
+                yield await block.enter_async_context(super().transaction(*args, **kwargs))
+                await self._unmask_end(block.aclose())
         finally:
             # A nested one is a savepoint.
             if self.info.transaction_status != TransactionStatus.INTRANS:
@@ -251,6 +275,8 @@ DRIVER = Driver(
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=withheld,
+    is_late=is_late,
+    is_elsewhere=is_elsewhere,
     session_fault=lambda connection: session_fault(driver_connection(connection)),
     taken=_taken,
 )

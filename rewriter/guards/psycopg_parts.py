@@ -85,6 +85,16 @@ def withheld(error: BaseException) -> BaseException | None:
     return clean
 
 
+def is_late(error: BaseException) -> bool:
+    """As `Driver.is_late`."""
+    return isinstance(error, psycopg.Error) and postgres_errors.is_late(error.sqlstate)
+
+
+def is_elsewhere(error: BaseException) -> bool:
+    """As `Driver.is_elsewhere`."""
+    return isinstance(error, psycopg.Error) and postgres_errors.is_elsewhere(error.sqlstate, error.diag.context)
+
+
 def session_fault(connection: Any) -> str | None:
     """As `Driver.session_fault`, for the driver's own connection."""
 

@@ -215,7 +215,7 @@ def _withheld(error: BaseException) -> BaseException | None:
     is_constraint = isinstance(error, sqlite3.IntegrityError) and code not in _TELLING
     if is_constraint or message.startswith(_PLAIN):
         return None
-    clean = type(error)(f"{code}: the message is withheld because the statement touches sensitive columns")
+    clean = type(error)(f"{code}: the message is withheld: it may hold values of sensitive columns")
     for name in ("sqlite_errorname", "sqlite_errorcode"):
         setattr(clean, name, getattr(error, name))
     return clean

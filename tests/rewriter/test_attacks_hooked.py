@@ -261,3 +261,45 @@ def test_masks_call_no_function_of_the_applications(*, pooled: bool, name: str) 
     connection.driver_connection.create_function("twice", 1, lambda value: 2 * value)  # type: ignore[union-attr] # as above
     connection.close()
     engine.dispose()
+
+
+def _counted(engine: Engine, statements: Sequence[str]) -> str:
+    with engine.connect() as connection:
+        for statement in statements[:-1]:
+            connection.exec_driver_sql(statement)
+        try:
+            return repr(connection.exec_driver_sql(statements[-1]).all())
+        except StatementRefused as refusal:
+            return refusal.reason.name
+        finally:
+            connection.rollback()
+
+
+@pytest.mark.parametrize("counter", ["SHOW STATUS LIKE 'Handler_update'", "SHOW SESSION STATUS", "SHOW GLOBAL STATUS"])
+def test_no_counter_of_the_session_confirms_a_guess(request: pytest.FixtureRequest, counter: str) -> None:
+    """MariaDB counts a row as updated only if it changed: that tells a guess from another value."""
+    url = shop_url(request, "pymysql")
+    bare, hooked = create_engine(url), create_engine(url)
+    install(hooked, policy=Policy.parse("columns: {customers.ssn: redact}"))
+    guesses = ("UPDATE customers SET ssn = '111-22-3333' WHERE id = 1", "UPDATE customers SET ssn = 'x' WHERE id = 1")
+    before = f"UPDATE customers SET ssn = '444-55-6666' WHERE id = {1}"
+    assert _counted(bare, (before, counter)) != _counted(bare, (guesses[0], counter))
+    assert {_counted(hooked, (guess, counter)) for guess in guesses} == {"STATEMENT_KIND"}
+    assert "Uptime" in _counted(hooked, ("SHOW STATUS LIKE 'uptime'",))
+    bare.dispose()
+    hooked.dispose()
+
+
+def test_no_size_of_the_file_tells_of_what_is_in_it(sqlite_database: str) -> None:
+    """How many pages SQLite needs depends on how long raw values are."""
+    setup = ("CREATE TABLE notes (id INTEGER PRIMARY KEY, secret TEXT)", "INSERT INTO notes VALUES (1, 'raw')")
+    sizes = ("PRAGMA page_count", "PRAGMA main.page_count", "SELECT * FROM pragma_page_count")
+    bare = create_engine(sqlite_database)
+    with _hooked(sqlite_database, setup, "columns: {notes.secret: redact}") as engine:
+        before = [_seen(bare, sql) for sql in sizes]
+        with bare.begin() as connection:
+            connection.exec_driver_sql("UPDATE notes SET secret = zeroblob(100000)")
+        assert all(_seen(bare, sql) != was for sql, was in zip(sizes, before, strict=True))
+        for sql in sizes:
+            assert "refused" in _seen(engine, sql)
+    bare.dispose()

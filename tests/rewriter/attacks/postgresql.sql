@@ -121,3 +121,9 @@ SELECT x."ts_stat", y.ts_stat FROM unnest(array['select array_to_tsvector(array[
 SELECT x.leak FROM generate_series(1, 1) AS x;
 -- title: function called as an attribute of a table whose column of its name has another name here
 SELECT l.leak FROM leaks AS l(other);
+-- title: operator that someone made, by the word for it
+SELECT 'raw value' FROM pairs WHERE p LIKE 'x';
+-- title: check of a range's domain
+SELECT 'raw value above', '[123-45-6000,123-45-6000]'::highs;
+-- title: check of a domain where a literal becomes what it is compared with
+SELECT 'raw value above' FROM kept_lists WHERE h = '{123-45-6000}' IS NULL;
