@@ -19,7 +19,6 @@ _OWNER = {"principal": "service:shop"}
 @pytest.mark.parametrize(
     ("dialect", "sql"),
     [
-        ("postgresql", "SET CONSTRAINTS ALL DEFERRED"),
         ("postgresql", "RESET statement_timeout"),
         ("postgresql", "SET enable_seqscan = off"),
         ("mysql", "SET foreign_key_checks = 0"),
@@ -31,6 +30,11 @@ _OWNER = {"principal": "service:shop"}
 def test_settings_that_only_tune_pass(dialect: Dialect, sql: str) -> None:
     """Anyone may send them."""
     assert simple_kind(sql, dialect) is StatementKind.SESSION
+
+
+def test_when_constraints_are_checked_is_a_transactions_matter() -> None:
+    """It may have them checked at once, and fail for what was written before."""
+    assert simple_kind("SET CONSTRAINTS ALL IMMEDIATE", "postgresql") is StatementKind.TRANSACTION
 
 
 def test_the_same_file_attached_again_is_masked(tmp_path: Path) -> None:
