@@ -5,6 +5,7 @@ without masks. A body that a statement would have to be edited for (of a view, a
 left alone, and so is one that keeps values. What was judged holds for as long as the schema is believed.
 """
 
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from sqlglot import exp
@@ -44,23 +45,48 @@ def _is_judged(name: str, binding: Binding) -> bool:
     key = ("judged", name)
     known = binding.memo.get(key)
     if known is None:
-        binding.memo[key] = False  # Fail closed: one that calls itself is not judged
-        definition = binding.catalog.definitions[name]
-        is_plain = definition.types.isdisjoint(binding.catalog.conversions)
-        known = binding.memo[key] = is_plain and all(_is_harmless(text, binding) for text in definition.texts)
+        names, statements = {name}, dict[str, Statement]()
+        try:
+            _collect(name, binding, names=names, statements=statements)
+            known = all(_is_harmless(one, binding, frozenset(names)) for one in statements.values())
+        except RewriteError:
+            known = False  # Fail closed: what cannot be read may read anything
+        binding.memo[key] = known
     return bool(known)
 
 
-def _is_harmless(text: str, binding: Binding) -> bool:
-    try:
-        statement = read_statement(text, binding.dialect)
-        judged = judged_functions(statement, binding)
-        if statement.tree is None or not _is_plain(statement, binding) or _may_call(statement, binding, judged):
-            return False
-        check_calls(statement, binding, judged=judged)
-        found = scans(statement, binding.resolver)
-    except RewriteError:
-        return False  # Fail closed: what cannot be read may read anything
+def _collect(name: str, binding: Binding, *, names: set[str], statements: dict[str, Statement]) -> None:
+    """Whatever may run where a function is called: its own text, and those of all that they may call or convert to.
+
+    Fills `names` with the functions and `statements` with the texts. Each of them is harmless if all are.
+    """
+    definitions, conversions = binding.catalog.definitions, binding.catalog.conversions
+    definition = definitions[name]
+    waiting = [*definition.texts, *_converted({"", *definition.types}, conversions)]
+    while waiting:
+        text = waiting.pop()
+        if text in statements:
+            continue
+        statement = statements[text] = read_statement(text, binding.dialect)
+        words = {*statement.words}
+        called = words & definitions.keys()
+        called |= {one for one in _operators(binding) if one.removeprefix("operator ") in statement.sql}
+        names |= called
+        waiting += [more for one in called for more in definitions[one].texts]
+        types = words.union(*(definitions[one].types for one in called))
+        waiting += _converted(types, conversions)
+
+
+def _converted(types: Iterable[str], conversions: Mapping[str, frozenset[str]]) -> list[str]:
+    return [f"SELECT {expression}" for one in types for expression in conversions.get(one, ())]
+
+
+def _is_harmless(statement: Statement, binding: Binding, judged: frozenset[str]) -> bool:
+    """Whether a text reads nothing sensitive, if the functions that are `judged` do not."""
+    if statement.tree is None or not _is_plain(statement, binding) or _may_call(statement, binding, judged):
+        return False
+    check_calls(statement, binding, judged=judged)
+    found = scans(statement, binding.resolver)
     sources = [table for table in statement.nodes(exp.Table) if isinstance(table.this, exp.Identifier)]
     return len(found) == len(sources) and all(
         scan.relation.kind is RelationKind.TABLE
@@ -74,11 +100,9 @@ def _is_harmless(text: str, binding: Binding) -> bool:
 def _is_plain(statement: Statement, binding: Binding) -> bool:
     """Whether a statement reads and no more, and runs in a function as it stands."""
     is_read = statement.kind is StatementKind.SELECT and not statement.nodes(exp.Into, exp.Lock)
-    conversions = binding.catalog.conversions.keys() - {"="}
-    words = {"", *statement.words}
     names = {word for word, after in pairwise((*statement.words, "")) if after != "("}
-    is_still = words.isdisjoint(conversions) and names.isdisjoint(_guarded(binding)) and not keeps_values(statement)
-    return is_read and is_still and "current_setting" not in words
+    is_still = names.isdisjoint(_guarded(binding)) and not keeps_values(statement)
+    return is_read and is_still and "current_setting" not in statement.words
 
 
 def _may_call(statement: Statement, binding: Binding, judged: frozenset[str]) -> bool:
