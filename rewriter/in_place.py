@@ -1,5 +1,7 @@
 """The mask of one column as an expression over a table that stands in the statement under a name."""
 
+import re
+
 from masking import ColumnName, mask_expression
 from rewriter.binding import Binding, BoundColumn, Protected, quoted
 from rewriter.errors import Reason, StatementRefused
@@ -16,10 +18,11 @@ def mask_in_place(column: BoundColumn, protected: Protected, *, qualifier: str, 
     """The mask of `column` where the table is called `qualifier`, in brackets.
 
     Raises:
-        StatementRefused: a generated column on an engine that cannot compute it anew in place.
+        StatementRefused: a generated column of which MySQL does not show what it is computed from.
     """
     if column.generation is not None:
-        return _generated(column, protected, qualifier=qualifier, binding=binding)
+        generated = _substituted if binding.dialect == "mysql" else _generated
+        return generated(column, protected, qualifier=qualifier, binding=binding)
     if column.form is None:
         return f"{qualifier}.{column.sql}"
     own = next(own for own in protected.relation.columns if own.name.lower() == column.word)
@@ -51,8 +54,6 @@ def masked_row(
 
 def _generated(column: BoundColumn, protected: Protected, *, qualifier: str, binding: Binding) -> str:
     """A generated column computed anew from masks, as on a masked copy."""
-    if binding.dialect == "mysql":
-        raise StatementRefused(Reason.WRITE, f"Leave out {column.word}, which is generated from a masked column.")
     generated = {own.name.lower() for own in protected.relation.columns if own.generation is not None}
     sources = ", ".join(
         f"{mask_in_place(other, protected, qualifier=qualifier, binding=binding)} AS {other.sql}"
@@ -60,3 +61,23 @@ def _generated(column: BoundColumn, protected: Protected, *, qualifier: str, bin
         if other.word not in generated
     )
     return f"(SELECT {column.generation} FROM (SELECT {sources}) AS {protected.alias})"
+
+
+_NAME = re.compile(r"'(?:[^'\\]|\\.|'')*+'|`((?:[^`]|``)++)`|([`'\"])", re.DOTALL)
+"""A string, a name, or a quote of neither: so MySQL shows expressions."""
+
+
+def _substituted(column: BoundColumn, protected: Protected, *, qualifier: str, binding: Binding) -> str:
+    """The same where a query in FROM cannot name the row around it: masks in place of the names in the expression."""
+    own = {other.word: other for other in protected.columns}
+
+    def in_place(match: re.Match[str]) -> str:
+        name, stray = match.groups()
+        if name is None and stray is None:
+            return match.group()
+        source = own.get((name or "").replace("``", "`").lower())
+        if source is None:  # Fail closed: what it is computed from cannot be told.
+            raise StatementRefused(Reason.WRITE, f"Leave out {column.word}, which is generated from a masked column.")
+        return mask_in_place(source, protected, qualifier=qualifier, binding=binding)
+
+    return f"({_NAME.sub(in_place, column.generation or '')})"

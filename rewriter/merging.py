@@ -16,7 +16,7 @@ from rewriter.statement import Statement
 
 _MORE_ROWS_THAN_THERE_CAN_BE = " LIMIT 18446744073709551615"
 _ANY_ROW = " HAVING TRUE"
-"""MariaDB still moves conditions inside, so that indexes serve them."""
+"""MariaDB still moves conditions inside, so that indexes serve them; all but INTERVAL(…), of which it makes another."""
 
 
 def keeping_whole(statement: Statement, scan: Scan, binding: Binding) -> str:
@@ -26,8 +26,9 @@ def keeping_whole(statement: Statement, scan: Scan, binding: Binding) -> str:
     if query is None or group is None:
         return ""
     if binding.catalog.is_mariadb:
-        is_found_twice = scan.relation.kind is not RelationKind.VIEW and _has_windows(query)
-        return _ANY_ROW if is_found_twice or _has_computed_rollup(group) else ""
+        is_found_twice = scan.relation.kind is not RelationKind.VIEW and _has_windows_over_columns(query)
+        whole = _MORE_ROWS_THAN_THERE_CAN_BE if "interval" in statement.words else _ANY_ROW
+        return whole if is_found_twice or _has_computed_rollup(group) else ""
     return "" if _sought(query).isdisjoint(scan.relation.words) else _MORE_ROWS_THAN_THERE_CAN_BE
 
 
@@ -35,8 +36,14 @@ def _has_computed_rollup(group: exp.Expr) -> bool:
     return bool(group.args.get("rollup")) and not all(isinstance(item, exp.Column) for item in group.expressions)
 
 
-def _has_windows(query: exp.Select) -> bool:
-    return any(window.find_ancestor(exp.Select) is query for window in query.find_all(exp.Window))
+def _has_windows_over_columns(query: exp.Select) -> bool:
+    for window in query.find_all(exp.Window):
+        order = window.args.get("order")
+        ordered = [each.this for each in order.expressions] if order is not None else []
+        items = (item.unnest() for item in (*(window.args.get("partition_by") or ()), *ordered))
+        if window.find_ancestor(exp.Select) is query and any(isinstance(item, exp.Column) for item in items):
+            return True
+    return False
 
 
 def _sought(query: exp.Select) -> set[str]:

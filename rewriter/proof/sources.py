@@ -114,12 +114,16 @@ class Query:
 
 @dataclass(slots=True)
 class Chance:
-    """Decides everything that is left open, from one source of chance; writes names as its engine may take them."""
+    """Decides everything that is left open, from one source of chance; writes names as its engine may take them.
+
+    `unseen`: how many of the `expressions`, the first, cannot be read where the statement stands.
+    """
 
     random: Random
     vocabulary: Vocabulary
     names: int = 0
     expressions: list[Relation] = field(default_factory=list)
+    unseen: int = 0
 
     @property
     def dialect(self) -> Dialect:

@@ -62,16 +62,17 @@ class Generator:
         return self._select(depth, outer, kinds)
 
     def _with(self, depth: int, outer: tuple[Source, ...], kinds: tuple[Kind, ...] | None) -> Query:
-        around = tuple(self.chance.expressions)
-        if self.chance.is_for("mysql"):  # in a nested WITH, MariaDB takes the name of an expression around for a table
-            self.chance.expressions.clear()
+        known, unseen = len(self.chance.expressions), self.chance.unseen
+        # In a nested WITH, MariaDB takes the name of an expression around it for a table, and reads that if there is.
+        self.chance.unseen = known if self.chance.is_for("mysql") else 0
         is_recursive = self.chance.is_drawn(0.3)
         parts = [self._expression(depth, is_recursive=is_recursive) for _ in range(self.chance.random.randint(1, 2))]
         body = self._select(depth - 1, outer, kinds)
         if self.chance.is_for("postgresql", "duckdb") and self.chance.is_drawn(0.2):
             inner = self.query(depth - 1, outer, kinds)  # a second WITH may not stand in brackets
             body = body if inner.sql.startswith("WITH") else replace(inner, sql=f"({inner.sql})")
-        self.chance.expressions[:] = around
+        del self.chance.expressions[known:]
+        self.chance.unseen = unseen
         return Query(f"WITH {'RECURSIVE ' if is_recursive else ''}{', '.join(parts)} {body.sql}", body.columns)
 
     def _expression(self, depth: int, *, is_recursive: bool) -> str:

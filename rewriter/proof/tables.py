@@ -150,8 +150,9 @@ class Tables:
     def relation(self, *, is_stored: bool = False) -> Relation:
         """A table, view or visible expression; most draws are of those with masked columns."""
         known = self.chance.vocabulary
-        if not is_stored and self.chance.expressions and self.chance.is_drawn(0.5):
-            return self.chance.random.choice(self.chance.expressions)
+        seen = self.chance.expressions[self.chance.unseen :]
+        if not is_stored and seen and self.chance.is_drawn(0.5):
+            return self.chance.random.choice(seen)
         return self.chance.random.choice(known.sensitive if self.chance.is_drawn(0.6) else known.relations)
 
     def _table(self) -> tuple[Source, str]:

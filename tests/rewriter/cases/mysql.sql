@@ -134,5 +134,7 @@ SELECT id, Overlaps(Point(1, 1), Point(1, 2)), Contains(Point(1, 1), Point(1, 1)
 SELECT lead(customers.name) OVER (ORDER BY customers.name), min(upper(customers.name)), max(customers.ssn) FROM customers GROUP BY customers.name;
 -- title: windows over groups, unqualified
 SELECT lag(name) OVER (PARTITION BY name ORDER BY name), min(upper(name)), max(email) FROM customers WHERE id > 1 GROUP BY name;
+-- title: windows over groups, beside a comparison with intervals
+SELECT id, max(created) OVER (PARTITION BY id), max(email) FROM customers WHERE interval(id, 10) XOR id = city GROUP BY id;
 -- title: named windows over groups of a view
 SELECT sum(count(*)) OVER w, lead(email) OVER w, min(upper(email)) FROM mails_per_city GROUP BY email WINDOW w AS (ORDER BY email);

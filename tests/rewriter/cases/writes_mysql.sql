@@ -96,3 +96,11 @@ UPDATE logins SET pin = 'xyz', login = upper(login) WHERE id = 1 OR pin = 'a***'
 UPDATE logins SET pin = (SELECT max(note) FROM orders WHERE orders.id > logins.id) WHERE id = 1;
 -- title: update joined, with a natural join in its subquery
 UPDATE orders o JOIN customers c ON c.id = o.customer_id SET o.note = (SELECT max(email) FROM employees NATURAL JOIN hidden_pins) WHERE o.id < 104;
+-- title: a generated column of a masked one, in place
+UPDATE generated_mails SET city = concat(domain, left(generated_mails.domain, 1)) WHERE domain LIKE '%***%' ORDER BY domain;
+-- title: a generated column of a masked one, in a delete
+DELETE FROM generated_mails WHERE domain = 'first.example' OR domain LIKE '***%' AND id = 2;
+-- title: a generated column of a masked one, in an upsert
+INSERT INTO generated_mails (id, email) VALUES (1, 'new@new.example') ON DUPLICATE KEY UPDATE city = domain;
+-- title: a generated column of a masked one, joined
+UPDATE generated_mails g JOIN orders o ON o.id = g.id + 100 SET o.note = g.domain, g.city = g.domain;
