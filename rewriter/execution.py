@@ -1,6 +1,7 @@
 """The methods of a dialect that hand statements to its cursors, with the rewriter before each."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine.default import DefaultDialect
@@ -73,7 +74,7 @@ def _execute(dialect: Any, hook: Hook, prepare: Prepare) -> Callable[..., None]:
         elif after.telling_count is not TellingCount.NO:
             execute(cursor, safe, parameters, context)  # its guard sees to what the driver counted
         elif not after.is_quiet:
-            run(cursor, safe, lambda: cursor.unmask_execute(safe, parameters))
+            run(cursor, safe, partial(cursor.unmask_execute, safe, parameters))  # a closure would cost cells each time
         else:
             try:
                 cursor.unmask_execute(safe, parameters)
