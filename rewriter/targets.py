@@ -237,8 +237,8 @@ class Targets:
     def _stars(self, revealed: frozenset[ColumnName]) -> None:
         for item in returned_items(self._statement, max(scan.end for scan in self._write.targets)):
             tokens = self._statement.tokens[item.first : item.last + 1]
-            if any(shield.start == tokens[0].start for shield in self._shields):
-                continue
+            if not tokens or any(shield.start == tokens[0].start for shield in self._shields):
+                continue  # where nothing stands between commas, the database says so
             if tokens[-1].token_type != TokenType.STAR or len(tokens) > 3:  # noqa: PLR2004 -- alias . *
                 if any(_is_star(tokens, index) for index in range(len(tokens))):
                     raise StatementRefused(Reason.WRITE, "Name the columns in RETURNING, instead of changing its *.")

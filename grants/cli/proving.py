@@ -187,7 +187,7 @@ def _print(three: "Trio", tally: "Tally") -> None:
     )
     for hint, count in tally.hints.most_common():
         print_lines()
-        print_lines(f"refused {count} times", style="bold")
+        print_lines("refused once" if count == 1 else f"refused {count} times", style="bold")
         print_lines(f"  {hint}")
     for fault in tally.faults:
         print_lines()

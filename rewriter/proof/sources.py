@@ -62,7 +62,8 @@ class Vocabulary:
 
     `sensitive`: those of `relations` with masked columns; there is at least one. `targets`: tables to write.
     `literals`: SQL of values that cells may hold, raw and masked. `patterns`: what texts are matched with. `reserved`:
-    lower-case words that are a name only in quotes.
+    lower-case words that are a name only in quotes. `is_pinned`: the policy pins the order of rows, under which index
+    hints, and writes that return or count rows, are refused.
     """
 
     dialect: Dialect
@@ -73,6 +74,7 @@ class Vocabulary:
     literals: Mapping[Kind, tuple[str, ...]]
     patterns: tuple[str, ...]
     reserved: frozenset[str] = frozenset()
+    is_pinned: bool = False
 
 
 _QUOTES: dict[Dialect, tuple[str, ...]] = {

@@ -182,7 +182,9 @@ class Tables:
 
     def _clauses(self, relation: Relation) -> tuple[str, str]:
         """What only a base table can carry."""
-        if not self.chance.is_drawn(0.06):
+        if not self.chance.is_drawn(0.06) or (
+            self.chance.vocabulary.is_pinned and self.chance.is_for("mysql", "sqlite")
+        ):
             return "", ""
         match self.chance.dialect:
             case "postgresql":

@@ -41,6 +41,7 @@ def vocabulary(binding: Binding, values: Iterable[object], reserved: frozenset[s
         literals=MappingProxyType({kind: _literals(kind, held, catalog.dialect) for kind in (*KINDS, "other")}),
         patterns=tuple(_quoted(pattern) for pattern in (*_PATTERNS, *_patterns(held))),
         reserved=reserved,
+        is_pinned=binding.policy.row_order == "pinned",
     )
 
 

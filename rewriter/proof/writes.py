@@ -58,7 +58,7 @@ class Writes:
         if self.chance.is_for("postgresql") and self.chance.is_drawn(0.2):
             return self._expression()
         written, sql, is_storing = self._drawn()
-        if self.chance.is_drawn(0.4):
+        if self.chance.is_drawn(0.4) and not self.chance.vocabulary.is_pinned:
             sql += self._returning(written, is_storing=is_storing)
         return Drawn(sql, written.target.relation, is_storing)
 

@@ -58,18 +58,28 @@ class Schema:
 
 
 def random_schema(dialect: Dialect, seed: int) -> Schema:
-    """The schema and policy of a seed: three tables, a view of each and a view of a view."""
+    """The schema and policy of a seed: three tables, of which some policies close one, a view of each and of a view."""
     random = Random(f"{dialect} {seed}")
     names = random.sample([n for n in _NAMES if dialect != "duckdb" or n != 'quo"te'], 3)
-    statements, rules = [], []
+    statements, rules, closed = [], [], ""
     for number, name in enumerate(names):
         columns = _columns(dialect, random)
         statements.append(_table(name, columns, dialect))
         table = quoted(name, dialect)
         statements.append(f"CREATE VIEW v{number} AS SELECT * FROM {table}")
+        if not number and seed % 2:
+            closed = _closed(name, [column for column, _, _ in columns[::2]])
+            continue
         rules += [_rule(name, column, random.choice(_MASKS[kind])) for column, kind, _ in columns[1::2]]
     statements.append(f"CREATE VIEW {quoted('view of views', dialect)} AS SELECT * FROM v0")
-    return Schema(tuple(statements), "columns:\n" + "\n".join(rules))
+    return Schema(tuple(statements), "columns:\n" + "\n".join(rules) + closed)
+
+
+def _closed(table: str, clear: list[str]) -> str:
+    """The rule of a closed table."""
+    name = str(TableName("", table)).replace("'", "''")
+    shown = ", ".join("'" + column.replace("'", "''") + "'" for column in clear)
+    return f"\ntables:\n  ? '{name}'\n  : {{default: redact, clear: [{shown}]}}"
 
 
 def _rule(table: str, column: str, mask: str) -> str:

@@ -1,12 +1,14 @@
 """The promise for writes: they do to a database what they do to its masked copy, and lose no sensitive value."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from masking.types import Dialect
+from rewriter.errors import StatementRefused
 from rewriter.rewrite import rewrite_bound
 from rewriter.schema import RelationKind
 from tests.rewriter.case_files import ENGINES, cases
@@ -121,3 +123,10 @@ def test_every_write_does_what_it_does_to_a_masked_copy(pair: Replica, subtests:
             with subtests.test(case.title):
                 case.demand()
                 assert not faults(pair, case.sql)
+
+
+@pytest.mark.parametrize("returned", ["id,", ", id", "(), "])
+def test_what_is_no_statement_is_refused_or_the_databases_to_refuse(pair: Replica, returned: str) -> None:
+    """Where nothing stands between commas of RETURNING, the rewriter does not fail."""
+    with suppress(StatementRefused):
+        assert returned in rewrite_bound(f"DELETE FROM customers WHERE id < 0 RETURNING {returned}", pair.binding).sql
