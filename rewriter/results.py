@@ -169,7 +169,16 @@ _FETCHES = ("fetchone", "fetchmany", "fetchall")
 @lru_cache(256)
 def _watched(plain: Any) -> Any:
     own = {f"unmask_{name}": getattr(plain, name, None) or _plain_method(name) for name in _FETCHES}
+    if hasattr(plain, "read_next"):
+        own["read_next"] = _read_next
     return type(plain.__name__, (WatchedResult, plain), own)
+
+
+def _read_next(cursor: Any) -> Any:
+    """A row by PyMySQL's unbuffered cursors, which their other methods are made of."""
+    row = cursor.unmask_watch.fetched(super(WatchedResult, cursor).read_next)
+    cursor.unmask_watch.counted(row is not None, is_end=row is None)
+    return row
 
 
 def _plain_method(name: str) -> Callable[..., Any]:

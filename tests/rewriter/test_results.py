@@ -1,6 +1,7 @@
 """Rows of an open result: handed out only while the access that they were revealed under holds."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -138,6 +139,26 @@ def test_psycopg_streams_row_by_row(request: pytest.FixtureRequest) -> None:
         shop.ledger.access_of[ANA] = Access()
         ended(lambda: next(rows))
     shop.engine.dispose()
+
+
+@pytest.mark.parametrize("call", [("read_next",), ("fetchall_unbuffered",), ("scroll", 1)])
+def test_pymysql_reads_rows_by_other_names(request: pytest.FixtureRequest, call: tuple[Any, ...]) -> None:
+    """Of an unbuffered cursor, all are held to the same rule, and counted."""
+    name, *arguments = call
+    shop = open_shop(shop_url(request, "pymysql"), "pymysql")
+    request.addfinalizer(shop.close)
+    shop.ledger.grant(ANA, EMAIL)
+    with acting_as(ANA), shop.engine.connect() as connection:
+        with closing(raw_cursor(shop, connection)) as cursor:
+            cursor.execute(READ)
+            while cursor.read_next() is not None:
+                pass
+        assert shop.ledger.counts == {"0": 2}
+        with closing(raw_cursor(shop, connection)) as cursor:
+            cursor.execute(READ)
+            assert cursor.read_next() == FIRST
+            shop.ledger.access_of[ANA] = Access()
+            ended(lambda: list(getattr(cursor, name)(*arguments)))
 
 
 def test_duckdb_results_in_other_forms(request: pytest.FixtureRequest) -> None:
