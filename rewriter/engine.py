@@ -7,6 +7,7 @@ listeners; guarded connections and cursors see to what goes around it (docs/arch
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import ref
 
 from sqlalchemy import Engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -109,7 +110,9 @@ class Installed:
         guard = self.hook.guard
 
         def creator(record: Any) -> Any:
-            return guard(original(record))
+            # Whoever runs a statement has checked the connection out; before that, it is the application's to set up.
+            known = ref(record)
+            return guard(original(record), lambda: (one := known()) is None or one.fairy_ref is not None)
 
         creator.unmask_original = pool._creator  # type: ignore[attr-defined] # for uninstall  # noqa: SLF001
         pool._creator = creator  # noqa: SLF001

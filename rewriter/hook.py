@@ -123,10 +123,14 @@ class Hook:
             self._reporter.refused(ask.who.principal, refusal)
             raise
 
-    def guard(self, connection: Any) -> Any:
-        """A new connection of the driver, guarded, its session prepared for the policy's masks."""
+    def guard(self, connection: Any, is_set_up: Callable[[], bool] = lambda: True) -> Any:
+        """A new connection of the driver, guarded, its session prepared for the policy's masks.
+
+        `is_set_up`: whether the pool's own listeners are done with it.
+        """
         guarded = self.driver.adopt(connection, self)
         try:
+            self.schemas.begun(guarded, is_set_up)
             if self._is_active:
                 self._outcomes.check_session(guarded)
             self.driver.keep_secrets(guarded, self._secrets)
@@ -194,6 +198,8 @@ class Hook:
                     after.results.add(one)
             return result
         finally:
+            if after.is_setting:
+                self.schemas.reset(cursor.connection)
             if after.is_distrusting:
                 self.schemas.distrust(cursor.connection)
             if after.is_schema_change:
@@ -296,7 +302,7 @@ class Hook:
             entries = view.statements.entries(lane)
             self._remember(ask, _Route(ask.who, self._lanes.is_open(ask.who), access, view, entries))
         while isinstance(found := self._outcomes.of(ask, view, lane), Revealing):
-            run = Run(found.rewritten, view.catalog.database, found.database_role, ask.parameters)
+            run = self._run(ask, found, view)
             ready = self._reveals.ready(ask.who, found, run, access=access, known=view.repeats)
             if isinstance(ready, Safe):
                 found = ready
@@ -304,6 +310,10 @@ class Hook:
             access = ready
             lane = self._lanes.of(ask.who, access, is_formatted=ask.is_formatted)
         return found if batch is None else _composed(batch, found)
+
+    def _run(self, ask: Ask, found: Revealing, view: View) -> Run:
+        is_usual = self.schemas.is_usual(ask.connection, view)
+        return Run(found.rewritten, view.catalog.database, found.database_role, ask.parameters, is_usual)
 
     def _remember(self, ask: Ask, route: _Route) -> None:
         acting = ask.who.acting

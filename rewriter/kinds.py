@@ -110,6 +110,14 @@ _SESSION: dict[Dialect, re.Pattern[str]] = {
     ),
 }
 
+_READ_DIFFERENTLY = re.compile(
+    r"\s*create\s+(?:or\s+replace\s+)?(?:temp|temporary)\b|\s*(?:set|reset|pragma)\b.*?\b(?:time\s*zone|time_zone|datestyle|intervalstyle|extra_float_digits|bytea_output"
+    r"|default_order|default_null_order|sql_select_limit|group_concat_max_len|cte_max_recursion_depth"
+    r"|max_recursive_iterations|names)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Settings and tables with which a statement may find or show other rows than in the session as it began."""
+
 _DDL_WORDS = frozenset(
     "create alter drop truncate comment grant revoke analyze vacuum reindex cluster refresh rename".split()
 )
@@ -151,6 +159,11 @@ def simple_kind(text: str, dialect: Dialect) -> StatementKind | None:
 def is_of_session(text: str) -> bool:
     """Whether a statement that is no query changes how its own session alone sees the schema."""
     return _OF_SESSION.match(text) is not None
+
+
+def changes_meaning(text: str) -> bool:
+    """Whether a setting, or a table of the session's own, may give statements another meaning."""
+    return _READ_DIFFERENTLY.match(text) is not None
 
 
 def unknown_kind() -> StatementRefused:

@@ -9,7 +9,7 @@ from rewriter.errors import Reason, RewriteError, StatementRefused, UnknownRelat
 from rewriter.exactness import UNKNOWN
 from rewriter.free_literals import Drawn, are_free, drawn
 from rewriter.guards import Driver
-from rewriter.kinds import StatementKind
+from rewriter.kinds import StatementKind, changes_meaning
 from rewriter.lanes import Lane, writable
 from rewriter.prepared import Aftermath, Cells, Outcome, Revealing, Safe, outcome, text_of
 from rewriter.principals import Who
@@ -55,7 +55,8 @@ class Outcomes:
         statement = read_statement(ask.text, self._schemas.dialect, is_percent_doubled=ask.is_formatted)
         if statement.kind not in (StatementKind.TRANSACTION, StatementKind.SESSION):
             return None
-        return Safe.of(ask.text, Aftermath(cells=Cells.LATE, is_transaction=True))
+        is_setting = statement.kind is StatementKind.SESSION and changes_meaning(ask.text)
+        return Safe.of(ask.text, Aftermath(cells=Cells.LATE, is_transaction=True, is_setting=is_setting))
 
     def of(self, ask: Ask, view: View, lane: Lane) -> Outcome:
         """What became of the statement, or becomes of it now."""

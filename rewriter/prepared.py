@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Self
 
-from rewriter.kinds import StatementKind
+from rewriter.kinds import StatementKind, changes_meaning
 from rewriter.results import OpenResults
 from rewriter.rewritten import Rewritten
 from rewriter.writes import TellingCount
@@ -34,7 +34,7 @@ class Aftermath:
     `check`: raises once what the statement reveals may not be handed out any more. `under`: takes cursor and call of
     the driver, and has that made under a database role. `telling_count`: as of `Rewritten`.
     `results`: where its result is kept in mind while open. `is_distrusting`: it may have left raw values in tables
-    of the session. `is_quiet`: nothing, unless it fails.
+    of the session. `is_setting`: statements may mean something else from now on. `is_quiet`: nothing, unless it fails.
     """
 
     cells: Cells = Cells.NONE
@@ -46,10 +46,11 @@ class Aftermath:
     under: Callable[[Any, Callable[[], Any]], Any] | None = None
     telling_count: TellingCount = TellingCount.NO
     is_distrusting: bool = False
+    is_setting: bool = False
     is_quiet: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        is_change = self.is_schema_change or self.is_transaction or self.is_distrusting
+        is_change = self.is_schema_change or self.is_transaction or self.is_distrusting or self.is_setting
         is_quiet = self.check is None and not is_change
         object.__setattr__(self, "is_quiet", is_quiet)
 
@@ -115,6 +116,9 @@ _UNDER_ROLES = (StatementKind.SELECT, StatementKind.WRITE)
 """Kinds that run under a database role. A savepoint made under one would bring it back: it is no such kind."""
 
 
+_CHANGING = (StatementKind.SESSION, StatementKind.DDL)
+
+
 def outcome(rewritten: Rewritten, database_role: str | None = None) -> Outcome:
     """What `rewritten` says, ready for the driver, for a principal whose statements run under `database_role`."""
     safe = Safe.of(rewritten.sql, _aftermath(rewritten))
@@ -139,6 +143,7 @@ def _aftermath(rewritten: Rewritten) -> Aftermath | None:
             is_rewritten=not rewritten.is_unchanged,
             is_schema_change=rewritten.kind is StatementKind.DDL,
             is_transaction=rewritten.kind is StatementKind.TRANSACTION,
+            is_setting=rewritten.kind in _CHANGING and changes_meaning(rewritten.original),
             telling_count=rewritten.telling_count,
         )
     )

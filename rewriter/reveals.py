@@ -68,18 +68,24 @@ def _shown(permit: Permit) -> Shown:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A statement that is about to run, where, with which of the driver's parameters, and under which role."""
+    """A statement that is about to run, where, with which of the driver's parameters, and under which role.
+
+    `is_usual`: names and values mean what they mean in any session of the application's.
+    """
 
     rewritten: Rewritten
     database: str
     database_role: str | None = None
     parameters: object = UNKNOWN
+    is_usual: bool = True
 
     def is_within(self, permit: Permit) -> bool:
         """Whether the statement has the values that `permit` is bound to, if it is for this one, and runs but once."""
         rewritten = self.rewritten
         if permit.uses is not None and self.parameters is UNKNOWN:
             return False  # Fail closed: a batch runs as often as it has rows.
+        if permit.statement is not None and not self.is_usual:
+            return False  # Fail closed: it may find other rows than those that were approved.
         return (
             permit.exact is None
             or permit.statement != rewritten.fingerprint
@@ -114,7 +120,4 @@ def permits_used(access: Access, run: Run) -> tuple[Permit, ...]:
 
 def is_repeatable(access: Access, rewritten: Rewritten) -> bool:
     """Whether the statement may always run again as it may now, while `access` stays: with whatever parameters."""
-    return all(
-        permit.uses is None and (permit.exact is None or permit.statement != rewritten.fingerprint)
-        for permit in access.permits
-    )
+    return all(permit.uses is None and permit.statement != rewritten.fingerprint for permit in access.permits)

@@ -71,7 +71,8 @@ class _ConnectionState:
     `is_private`: it may see another schema than the rest, so only what was read on it holds for it. `is_dirty`: it
     changed the schema in a transaction that has not ended. `is_apart`: it looks names up elsewhere than others do, or
     has other databases, for as long as it lives. `unlisted`: schema and name of tables that it sees, and that no
-    catalog lists. `is_distrusted`: somebody wrote on it whose statements are not rewritten.
+    catalog lists. `is_distrusted`: somebody wrote on it whose statements are not rewritten. `is_set_up`: whether the
+    application has made it ready for whoever it is for. `is_reset`: somebody changed afterwards what statements mean.
     """
 
     is_private: bool = False
@@ -79,6 +80,8 @@ class _ConnectionState:
     is_dirty: bool = False
     unlisted: frozenset[tuple[str, str]] = frozenset()
     is_distrusted: bool = False
+    is_set_up: Callable[[], bool] = lambda: True
+    is_reset: bool = False
     view: View | None = None
 
 
@@ -193,6 +196,20 @@ class Schemas:
         state.is_distrusted = True
         if state.unlisted:
             state.unlisted, state.view = frozenset(), None
+
+    def begun(self, connection: Any, is_set_up: Callable[[], bool]) -> None:
+        """`connection` is new; the application's own settings come first, until `is_set_up`."""
+        self._state(connection).is_set_up = is_set_up
+
+    def reset(self, connection: Any) -> None:
+        """A setting was changed on `connection` that gives statements another meaning."""
+        state = self._state(connection)
+        state.is_reset = state.is_reset or state.is_set_up()
+
+    def is_usual(self, connection: Any, view: View) -> bool:
+        """Whether a statement means on `connection`, which sees `view`, what it means on every other one."""
+        state = self._state(connection)
+        return not (state.is_reset or state.is_apart or _has_temporary(view.catalog))
 
     def changed(self, connection: Any, *, is_apart: bool = False) -> None:
         """`connection` changed the schema: it sees that at once, the others when its transaction ends.

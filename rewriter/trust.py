@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from masking import Dialect, Fingerprint, Reveal
 from rewriter.errors import StatementRefused
 from rewriter.fingerprint import fingerprint
-from rewriter.kinds import StatementKind
+from rewriter.kinds import StatementKind, changes_meaning
 from rewriter.prepared import Aftermath, Safe
 from rewriter.principals import Who
 from rewriter.recorded_text import without_literals
@@ -56,6 +56,7 @@ class Trust:
         aftermath = Aftermath(
             is_schema_change=statement.kind not in _KEEPS_SCHEMA,
             is_transaction=statement.kind is StatementKind.TRANSACTION,
+            is_setting=changes_meaning(text),
             is_distrusting=statement.kind in (StatementKind.WRITE, StatementKind.DDL),
         )
         reveal = self._reporter.trust(who, fingerprint(statement), without_literals(statement))

@@ -1,18 +1,19 @@
 """Statements with fixed values: what means the same still matches, and nothing else does."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from masking.types import Dialect
 from rewriter import acting_as
 from rewriter.exactness import UNKNOWN, exact_hash, has_parameters, is_exactly, shown
 from rewriter.fingerprint import fingerprint
 from rewriter.statement import read_statement
-from tests.rewriter.hooked import ANA, EMAIL, RAW, Shop, shop
+from tests.rewriter.hooked import ANA, EMAIL, OWNER, RAW, Shop, shop
 
 __all__ = ["shop"]
 QUERY = "SELECT email FROM customers WHERE id = 42 AND name = 'O''Brien'"
@@ -221,6 +222,73 @@ def test_a_grant_with_fixed_values_is_good_for_them_alone(shop: Shop) -> None:
         assert connection.scalar(text("SELECT email FROM customers WHERE id IN (1)")) == "[redacted]"
         assert connection.scalar(text("SELECT email FROM customers WHERE id < 2")) == "[redacted]"
     assert shop.ledger.spent == {"g0": 3}
+
+
+SETTINGS = [
+    (
+        "psycopg",
+        "SET datestyle = 'ISO, DMY'",
+        "SELECT email FROM customers WHERE date '01/02/2024' < '2024-01-09' OR id > 1",
+    ),
+    (
+        "psycopg2",
+        "SET intervalstyle TO sql_standard",
+        "SELECT email FROM customers WHERE interval '-1 2:00' < '-1 day'",
+    ),
+    (
+        "asyncpg",
+        "SET TIME ZONE 'UTC-9'",
+        "SELECT email FROM customers WHERE timestamptz '2024-01-01' < '2024-01-01 00:00Z'",
+    ),
+    ("duckdb", "SET default_order = 'DESC'", "SELECT email FROM customers ORDER BY id LIMIT 1"),
+    ("pymysql", "SET time_zone = '+13:00'", "SELECT email FROM customers WHERE hour(from_unixtime(0)) > 9 OR id = 1"),
+]
+
+
+@pytest.mark.parametrize(("shop", "setting", "file"), SETTINGS, indirect=["shop"])
+def test_a_setting_that_gives_a_statement_another_meaning_ends_its_grant(shop: Shop, setting: str, file: str) -> None:
+    """On the connection where somebody changed it; not where the application did so as it set the connection up."""
+    found = shop.installed.explain(file)
+    exact = exact_hash(file, found.dialect, salt="00")
+    shop.ledger.grant(ANA, EMAIL, statement=found.fingerprint, exact=exact)
+    with acting_as(ANA), shop.engine.connect() as connection:
+        assert connection.exec_driver_sql(file).scalar() in (RAW[0], None)
+        connection.exec_driver_sql(setting)
+        assert {email for (email,) in connection.exec_driver_sql(file)} <= {"[redacted]"}
+        assert connection.exec_driver_sql("SELECT email FROM customers WHERE id = 1").scalar() == "[redacted]"
+        connection.invalidate()
+    with acting_as(ANA), shop.engine.connect() as connection:
+        assert connection.exec_driver_sql(file).scalar() in (RAW[0], None)
+
+
+@pytest.mark.parametrize("shop", ["psycopg", "sqlite", "duckdb"], indirect=True)
+def test_settings_that_the_application_makes_or_that_change_no_meaning_do_not(shop: Shop) -> None:
+    """Those of its connect listeners, and limits and the like."""
+    setting = {"sqlite": "PRAGMA foreign_keys = 1"}.get(shop.driver, "SET timezone = 'UTC'")
+    harmless = {"sqlite": "PRAGMA cache_size = 9", "duckdb": "SET threads = 1"}.get(shop.driver, "SET work_mem = '9MB'")
+
+    @event.listens_for(shop.engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        connection.cursor().execute(setting)
+
+    found = shop.installed.explain("SELECT email FROM customers WHERE id = 1")
+    shop.ledger.grant(ANA, EMAIL, statement=found.fingerprint)
+    with acting_as(ANA), shop.engine.connect() as connection:
+        connection.exec_driver_sql(harmless)
+        assert connection.scalar(text("SELECT email FROM customers WHERE id = 1")) == RAW[0]
+
+
+@pytest.mark.parametrize("shop", ["psycopg", "sqlite", "duckdb", "pymysql"], indirect=True)
+def test_a_temporary_table_stands_in_for_none_that_was_approved(shop: Shop) -> None:
+    """Whoever may make one decides by it which rows a statement finds."""
+    file = "SELECT email FROM customers WHERE id IN (SELECT customer_id FROM orders WHERE sku = 'none')"
+    found = shop.installed.explain(file)
+    shop.ledger.grant(OWNER, EMAIL, statement=found.fingerprint, exact=exact_hash(file, found.dialect, salt="00"))
+    with acting_as(OWNER), shop.engine.connect() as connection:
+        assert connection.exec_driver_sql(file).all() == []
+        connection.exec_driver_sql("CREATE TEMPORARY TABLE orders (customer_id INTEGER, sku VARCHAR(20))")
+        connection.exec_driver_sql("INSERT INTO orders (customer_id, sku) VALUES (1, 'none'), (2, 'none')")
+        assert {email for (email,) in connection.exec_driver_sql(file)} <= {"[redacted]"}
 
 
 @pytest.mark.parametrize("shop", ["sqlite"], indirect=True)
