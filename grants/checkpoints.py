@@ -106,7 +106,7 @@ class Marker:
 
     def mark(self, record: Sealed) -> None:
         """The head of the chain of `record` is kept, unless a later one is. Never raises: the record itself is kept."""
-        if record.event is Event.REVOKED and record.request is not None:
+        if record.event in (Event.REVOKED, Event.DENIED) and record.request is not None:
             self._revoked(record.environment, record.request, record.at)
         known = self._waiting.get(record.writer)
         if known is None or known.sequence < record.sequence:

@@ -1,12 +1,12 @@
 """From what Redis holds of a principal's grants to permits with deadlines: verified once per content, then remembered.
 
-A revocation that was seen once stays seen (`grants.revocations`), so putting an old copy of a grant back does not
-revive it. Whoever has this process see more than it can remember is not rewarded: from then on it grants nothing.
+A revocation or denial that was seen once stays seen (`grants.revocations`), so putting an old copy of a case back does
+not revive it. Whoever has this process see more than it can remember is not rewarded: from then on it grants nothing.
 """
 
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +59,7 @@ class Judge:
         self._environment = environment
         self.clock = clock
         self._verdict = lru_cache(_REMEMBERED)(self._verdict_of)
-        self._is_revoked = lru_cache(_REMEMBERED)(_is_revoked)
+        self._is_over = lru_cache(_REMEMBERED)(_is_over)
         self.revocations = revocations or Revocations(environment, clock=clock)
         self._told: dict[tuple[str, str], None] = {}
 
@@ -88,8 +88,8 @@ class Judge:
         return tuple(ended)
 
     def heard(self, identifier: str, case: str) -> None:
-        """Remembers a revocation that `case` holds, of whomever: for good, if its signatures hold."""
-        if identifier in self.revocations or not _may_be_revoked(case) or not _is_revoked(case):
+        """Remembers a revocation or denial that `case` holds, of whomever: for good, if its signatures hold."""
+        if identifier in self.revocations or not _may_be_over(case) or not _is_over(case):
             return
         with suppress(GrantError):
             opened_case(case, Place(policy=self.policy, environment=self._environment, id=identifier))
@@ -98,7 +98,7 @@ class Judge:
     def _judged(self, held: Held, principal: Principal) -> Verdict | None:
         # One object where both are the same text: what is remembered by it is kept once.
         case = held.grant if held.case == held.grant else held.case
-        if case is not None and self._is_revoked(case):
+        if case is not None and self._is_over(case):
             self.revocations.saw(held.id)
         if held.grant is None or held.id in self.revocations:
             return None
@@ -115,19 +115,30 @@ class Judge:
         return verdict(text, place, principal=principal)
 
 
-_SPELT = tuple(b64encode(b" " * ahead + b"revocation")[4 if ahead else 0 : 12].decode() for ahead in range(3))
-"""How a token's header spells that it is a revocation, wherever in the header it says so: a few letters of each."""
+_ENDS = ("revocation", "denial")
+"""Kinds of decisions after which nothing can come of a request."""
 
 
-def _may_be_revoked(case: str) -> bool:
+def _spelt(word: bytes) -> Iterator[str]:
+    """How base64 spells `word`, wherever in a text it stands: the letters that do not depend on what is beside it."""
+    for ahead in range(3):
+        whole = (ahead + len(word)) // 3
+        yield b64encode(b" " * ahead + word)[4 if ahead else 0 : 4 * whole].decode()
+
+
+_SPELT = tuple(spelt for kind in _ENDS for spelt in _spelt(f"unmask-{kind}".encode()))
+"""How a token's header spells that it is such a decision."""
+
+
+def _may_be_over(case: str) -> bool:
     """Whether a look at the tokens of `case` is worth it: a hundred times cheaper than one."""
     return any(spelt in case for spelt in _SPELT)
 
 
-def _is_revoked(case: str) -> bool:
+def _is_over(case: str) -> bool:
     # Not verified: whoever can write to Redis may take a grant away in any case.
     try:
-        return any(kind_of(token) == "revocation" for token in StoredCase.model_validate_json(case).decisions)
+        return any(kind_of(token) in _ENDS for token in StoredCase.model_validate_json(case).decisions)
     except (ValidationError, SignatureError):
         return False
 

@@ -1,7 +1,8 @@
 """Which requests were revoked: remembered apart from Redis, so that an old copy of a grant does not come back to life.
 
-A process remembers every revocation that it hears of, of whomever, and tells the second place (`grants.checkpoints`)
-where there is one; there, a process that starts later reads it. A revocation is never forgotten.
+A denied request is one of them: with the denial taken out of it, somebody else might approve it after all. A process
+remembers every revocation that it hears of, of whomever, and tells the second place (`grants.checkpoints`) where there
+is one; there, a process that starts later reads it. A revocation is never forgotten.
 """
 
 import logging

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import redis
@@ -134,6 +135,29 @@ def test_a_spoilt_index_does_not_stop_a_revocation(house: House, redis_database:
         assert not client.exists(PROD.grant(docket.id))
     eventually(lambda: seen(view) == set(), within=1)
     assert house.granted("customers.phone").standing.state is State.APPROVED
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_denied_request_that_is_put_back_stays_denied(
+    house: House, redis_database: str, tmp_path: Path, *, is_running: bool
+) -> None:
+    """Though another approver, who does not know, says yes: where a process heard of it, or the second place did."""
+    options = {} if is_running else {"checkpoints": str(tmp_path / "heads")}
+    people = house.connect(**options)
+    desks = {name: people.desk(policy=house.policy, environment="prod", key=KEYS[name]) for name in ("ana", "bo", "cy")}
+    view = watched(house) if is_running and house.granted().id else None
+    docket = desks["ana"].request(ask("customers.phone"))
+    desks["bo"].deny(docket.id, reason="no")
+    if view is not None:
+        heard = view._judge.revocations  # noqa: SLF001 -- it tells nobody
+        eventually(lambda: docket.id in heard)
+    with redis.Redis.from_url(redis_database) as client:
+        client.set(PROD.case(docket.id), docket.case.stored())
+    assert desks["cy"].approve(docket.id).standing.state is State.APPROVED
+    if view is None:
+        view = house.connect(**options).attach(policy=house.policy, environment="prod")
+    for _ in range(20):
+        assert "customers.phone" not in seen(view)
 
 
 Spoil = Callable[[redis.Redis, str], object]

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from grants import Event, Filter
-from grants.judge import _may_be_revoked
+from grants.judge import _may_be_over
 from grants.store import Keys
 from masking import NOBODY, Policy, Principal
 from tests.fix_redis import RedisServer
@@ -228,7 +228,7 @@ def test_a_revocation_is_heard_of_among_many_cases(house: House, redis_database:
 @pytest.mark.parametrize("length", range(1, 7))
 def test_a_revocations_header_is_recognised_however_long_its_key_is(length: int) -> None:
     """What is looked for in a case's text is there, and in that of an approval it is not."""
-    for kind, expected in (("revocation", True), ("approval", False)):
+    for kind, expected in (("revocation", True), ("denial", True), ("approval", False), ("review", False)):
         header = f'{{"alg":"EdDSA","kid":"{"k" * length}","typ":"unmask-{kind}+jws"}}'
         token = base64.urlsafe_b64encode(header.encode()).decode()
-        assert _may_be_revoked(f'{{"decisions":["{token}.e30.x"]}}') is expected
+        assert _may_be_over(f'{{"decisions":["{token}.e30.x"]}}') is expected
