@@ -139,7 +139,13 @@ def _sample_span(statement: Statement, index: int) -> tuple[int, int]:
     following = statement.after(end)
     if following < len(statement.tokens) and statement.tokens[following].text.lower() == "repeatable":
         end = _group_span(statement, following, {"repeatable"})[1]
+    words = statement.words[statement.after(start) : statement.after(end)]
+    if not _READING.isdisjoint(words):
+        raise StatementRefused(Reason.CONSTRUCT, "Write the share of TABLESAMPLE without a query of its own.")
     return start, end
+
+
+_READING = frozenset(("from", "table"))
 
 
 def _indexed_span(statement: Statement, index: int) -> tuple[int, int]:

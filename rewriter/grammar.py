@@ -89,9 +89,10 @@ def _plain_in_brackets(tokens: Sequence[Token]) -> Tokens:
 
 
 def _json_as_calls(tokens: Sequence[Token]) -> Tokens:
-    """`json_object('{…}')` with one argument, or with one called `value`."""
+    """`json_object('{…}')` with one argument, or with one called `value`; `jsonb_object_agg(DISTINCT a, b)`."""
+    names = ("json_object", "json_object_agg", "jsonb_object_agg")
     return [
-        turned(token, TokenType.VAR, "call_json_object") if word_at(tokens, index) == "json_object" else token
+        turned(token, TokenType.VAR, f"call_{token.text}") if word_at(tokens, index) in names else token
         for index, token in enumerate(tokens)
     ]
 

@@ -70,7 +70,9 @@ def function_bodies(version: int) -> str:
     return f"{_FUNCTIONS.format(body=body)} UNION ALL {_OPERATORS}"
 
 
-def definitions(found: Iterable[Row], admitted: frozenset[str]) -> dict[str, Definition]:
+def definitions(
+    found: Iterable[Row], *, admitted: frozenset[str], user_functions: frozenset[str]
+) -> dict[str, Definition]:
     """`Catalog.definitions`. `admitted`: PostgreSQL's own functions that are known to be harmless.
 
     Overloads of a name are one definition: which of them runs depends on the types of the arguments.
@@ -84,7 +86,10 @@ def definitions(found: Iterable[Row], admitted: frozenset[str]) -> dict[str, Def
         if not is_readable or (is_overload and known not in admitted):
             closed.add(known)
         texts[known].update(_statements(calls, body, defaults))
-    return {name: Definition(tuple(sorted(texts[name])), frozenset(types[name])) for name in texts.keys() - closed}
+    return {
+        name: Definition(tuple(sorted(texts[name])), frozenset(types[name]))
+        for name in (texts.keys() & user_functions) - closed
+    }
 
 
 def _statements(calls: object, body: object, defaults: object) -> Iterator[str]:

@@ -139,6 +139,8 @@ SELECT r.n, c.email FROM ROWS FROM (generate_series(1, 3)) AS r(n) JOIN customer
 SELECT c.id, x.a, x.b FROM customers c, LATERAL ROWS FROM (unnest(string_to_array(c.email, '@')), generate_series(1, c.id % 2)) AS x(a, b) ORDER BY c.id, x.a, x.b;
 -- title: operators with their schema
 SELECT OPERATOR(pg_catalog.-) id, OPERATOR(pg_catalog.@) c.score, email OPERATOR(pg_catalog.~) '^a' FROM customers c WHERE c.ssn OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT ssn FROM customers)) ORDER BY id;
+-- title: an object of distinct pairs
+SELECT jsonb_object_agg(DISTINCT ssn, email), json_object_agg(DISTINCT id, ssn) FROM customers WHERE ssn IS NOT NULL;
 -- title: functions and operators that someone made of what is harmless
 SELECT c.id, order_count(c.id), joined(c.ssn ORDER BY c.ssn), c.email === 'x' FROM customers c GROUP BY c.id ORDER BY c.id;
 -- title: numbers in other bases

@@ -102,3 +102,5 @@ SELECT ssn\ FROM customers;
 UPDATE customers SET name = 'x' RETURNING to_jsonb(old), (SELECT new.ssn);
 -- reason: WRITE
 DELETE FROM customers RETURNING old.*;
+-- reason: CONSTRUCT
+SELECT id FROM customers TABLESAMPLE BERNOULLI ((SELECT count(ssn) FROM customers));
