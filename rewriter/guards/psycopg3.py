@@ -20,6 +20,7 @@ from rewriter.guards.psycopg_parts import (
     is_late,
     session_fault,
     text_of,
+    watched_waits,
     withheld,
 )
 from rewriter.guards.savepoints import in_transaction
@@ -109,17 +110,19 @@ class GuardedConnection(psycopg.Connection[Any], CursorFactories):
 
     @contextmanager
     def pipeline(self) -> Iterator[Any]:
-        """As the driver's; errors that arrive late are held to the same rule."""
-        clean: BaseException | None = None
+        """As the driver's; errors, which arrive late in it, are held to the same rule."""
+        with watched_waits(self, self._unmask_wait), super().pipeline() as pipeline:
+            yield pipeline
+
+    def _unmask_wait(self, *args: Any, **kwargs: Any) -> Any:
+        clean: BaseException | None
         try:
-            with super().pipeline() as pipeline:
-                yield pipeline
+            return super().wait(*args, **kwargs)
         except psycopg.Error as error:
-            clean = withheld(error)
+            clean = self.gate.late(error)
             if clean is None:
                 raise
-        if clean is not None:
-            raise clean
+        raise clean
 
 
 def _connecting(dialect: Any, gate: Gate) -> Callable[..., Any] | None:

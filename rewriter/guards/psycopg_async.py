@@ -23,6 +23,7 @@ from rewriter.guards.psycopg_parts import (
     is_late,
     session_fault,
     text_of,
+    watched_waits,
     withheld,
 )
 from rewriter.guards.savepoints import in_transaction
@@ -173,17 +174,20 @@ class GuardedConnection(psycopg.AsyncConnection[Any], CursorFactories):
 
     @asynccontextmanager
     async def pipeline(self) -> AsyncIterator[Any]:
-        """As the driver's; errors that arrive late are held to the same rule."""
-        clean: BaseException | None = None
-        try:
+        """As the driver's; errors, which arrive late in it, are held to the same rule."""
+        with watched_waits(self, self._unmask_wait):
             async with super().pipeline() as pipeline:
                 yield pipeline
+
+    async def _unmask_wait(self, *args: Any, **kwargs: Any) -> Any:
+        clean: BaseException | None
+        try:
+            return await super().wait(*args, **kwargs)
         except psycopg.Error as error:
-            clean = withheld(error)
+            clean = self.gate.late(error)
             if clean is None:
                 raise
-        if clean is not None:
-            raise clean
+        raise clean
 
 
 def _configure(arguments: dict[str, Any], gate: Gate) -> None:

@@ -1,5 +1,7 @@
 """What the guards of psycopg's two kinds of connection share."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -69,6 +71,19 @@ def guard_driver_connection(connection: Any, gate: Gate, guard: type) -> None:
     factories = connection.cursor_factory, connection.server_cursor_factory
     connection.__class__ = gate.derived(guard, type(connection))
     connection.cursor_factory, connection.server_cursor_factory = factories
+
+
+@contextmanager
+def watched_waits(connection: Any, wait: Callable[..., Any]) -> Iterator[None]:
+    """Inside, whoever waits for the server, a cursor that fetches among them, does so by `wait`."""
+    own, outer = vars(connection), vars(connection).get("wait")
+    own["wait"] = wait
+    try:
+        yield
+    finally:
+        del own["wait"]
+        if outer is not None:
+            own["wait"] = outer
 
 
 def withheld(error: BaseException) -> BaseException | None:

@@ -1,7 +1,7 @@
 """Errors of statements that name no sensitive table: constraints lead to cells of others, at once or at the end."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -142,6 +142,36 @@ def test_a_blocks_end_shows_no_cells(request: pytest.FixtureRequest, monkeypatch
         with pytest.raises(Exception, match='"x"'), raw.transaction():
             raw.execute("INSERT INTO branches VALUES ('x')")
         connection.close()
+        engine.dispose()
+
+
+def _synced(raw: Any, pipeline: Any) -> None:
+    raw.execute("DELETE FROM branches")
+    pipeline.sync()
+
+
+def _fetched(raw: Any, _pipeline: Any) -> None:
+    raw.execute("UPDATE accounts SET branch = NULL RETURNING id").fetchall()
+
+
+def _batched(raw: Any, _pipeline: Any) -> None:
+    raw.cursor().executemany("UPDATE accounts SET branch = NULL WHERE id = %s", [(1,), (1,)])
+    raw.execute("SELECT 1").fetchone()
+
+
+@pytest.mark.parametrize("attack", [_synced, _fetched, _batched])
+def test_errors_that_arrive_in_a_pipeline_show_no_cells(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, attack: Callable[[Any, Any], None]
+) -> None:
+    """Where they arrive, inside the block, with whatever they lead to."""
+    with _engine(request, monkeypatch, "psycopg") as engine:
+        connection = engine.raw_connection()
+        raw: Any = connection.driver_connection
+        with suppress(Exception), raw.pipeline() as pipeline, pytest.raises(Exception, match="withheld") as caught:
+            attack(raw, pipeline)
+        assert "raw-" not in _shown(caught.value)
+        assert "wait" not in vars(raw)
+        connection.invalidate()
         engine.dispose()
 
 
