@@ -192,7 +192,8 @@ def _mysql(type_: _Declared) -> ColumnType:
     if name == "tinyint" and type_.numbers == (1,) and not unsigned:
         return ColumnType(kind=Kind.BOOLEAN, sql=type_.text)
     if name in _MYSQL_INTEGERS:
-        return ColumnType(kind=Kind.INTEGER, sql=type_.text, unsigned=unsigned)
+        # A YEAR is unsigned: beside a signed number it would become a decimal.
+        return ColumnType(kind=Kind.INTEGER, sql=type_.text, unsigned=unsigned or name == "year")
     if name in {"decimal", "numeric", "dec", "fixed"}:
         precision, scale = type_.number(0) or 10, type_.number(1) or 0
         sql = f"decimal({precision},{scale})"

@@ -52,6 +52,7 @@ def test_numbers_and_flags() -> None:
     assert column_type("postgresql", "numeric(5)").scale == 0
     assert column_type("postgresql", "numeric").precision is None
     assert column_type("mysql", "decimal(10,2) unsigned").unsigned
+    assert column_type("mysql", "year(4)").unsigned
     assert column_type("postgresql", "timestamp with time zone").with_time_zone
     assert not column_type("postgresql", "timestamp without time zone").with_time_zone
     assert column_type("mysql", "timestamp").with_time_zone
