@@ -73,7 +73,6 @@ COLUMNS: dict[str, tuple[tuple[object, ...], tuple[Mask, ...]]] = {
     "tinyint(4)": ((None, 0, 9, -9, 127, -128), (Redact(), Null(), Bucket(size=10), Constant(value=1))),
     "tinyint(1)": ((None, 0, 1), (Redact(), Null(), Constant(value=True))),
     "int(11)": ((None, 0, 7, -7, 2**31 - 1, -(2**31)), (Redact(), Null(), Bucket(size=1000), Constant(value=5))),
-    "year(4)": ((None, 1901, 1984, 2024), (Redact(), Null(), Bucket(size=10))),
     "int(10) unsigned": ((None, 0, 7, 2**32 - 1), (Redact(), Null(), Bucket(size=1000))),
     "bigint(20)": ((None, 7, -7, 2**63 - 1, -(2**63)), (Redact(), Null(), Bucket(size=10), Bucket(size=10**18))),
     "bigint(20) unsigned": ((None, 7, 2**64 - 1), (Redact(), Null(), Bucket(size=10), Constant(value=2**64 - 1))),
