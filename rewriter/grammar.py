@@ -23,6 +23,7 @@ from rewriter.grammar_mysql import (
     without_typed_arguments,
     without_update_hints,
 )
+from rewriter.grammar_names import MISREAD, NAMES, misread_as_names
 from rewriter.grammar_postgresql import (
     operators_as_signs,
     patterns_as_arguments,
@@ -49,6 +50,7 @@ def plain(tokens: tuple[Token, ...], words: tuple[str, ...], dialect: Dialect) -
     match dialect:
         case "sqlite":
             plainer = without_modifiers(tokens, words, dialect)
+            plainer = plainer if MISREAD.isdisjoint(words) else misread_as_names(plainer)
             return strings_as_names(plainer) if "." in words or "in" in words else plainer
         case "duckdb":
             return tokens if SPELLED.isdisjoint(words) else spelled_otherwise(tokens)
@@ -259,6 +261,6 @@ _RULES: dict[Dialect, tuple[Rule, ...]] = {
         plain_types,
         _plain_calls,
     ),
-    "sqlite": (_json_as_calls, without_empty_arguments, commas_as_joins, _plain_calls),
-    "duckdb": (_grouping_as_calls, _plain_in_brackets, _json_as_calls, ordered_pivots, _plain_calls),
+    "sqlite": (*NAMES["sqlite"], _json_as_calls, without_empty_arguments, commas_as_joins, _plain_calls),
+    "duckdb": (*NAMES["duckdb"], _grouping_as_calls, _plain_in_brackets, _json_as_calls, ordered_pivots, _plain_calls),
 }

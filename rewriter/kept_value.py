@@ -42,6 +42,12 @@ class KeptValue:
         case = self._case("unmask_new.v", stored=self._compared("unmask_new.v"))
         return f"(SELECT {case} FROM (SELECT {before}", f"{after} AS v) AS unmask_new)"
 
+    def in_list(self) -> tuple[str, str]:
+        """The same where no query may stand: in DuckDB's DO UPDATE."""
+        before, after = self.cast("\x00").split("\x00")
+        case = self._case("unmask_new", stored="unmask_new")
+        return f"list_transform([{before}", f"{after}], lambda unmask_new: {case})[1]"
+
     def assigned(self) -> tuple[str, str]:
         """The same for a value that reads columns, which a query of its own on MySQL does not see.
 

@@ -24,6 +24,12 @@ def goes_back(column: exp.Column, *, is_null_known: bool) -> bool:
                 is_value = child.arg_key == "true" or (
                     child.arg_key == "false" and not isinstance(above.parent, exp.Case)
                 )
+            case exp.Lambda():
+                is_value = child.arg_key == "this" and isinstance(above.parent, exp.Transform)
+            case exp.Transform():
+                is_value = child is above.expression and isinstance(above.parent, exp.Bracket)
+            case exp.Bracket():
+                is_value = child is above.this and len(above.expressions) == 1
             case exp.Select():
                 is_value = child.arg_key == "expressions" and place == (0, 1)
                 place = _place(child, above) if is_value else place

@@ -210,13 +210,14 @@ class WriteGuard:
             text = statement.written(kept.repeated("\x00"))
             yield Edit(start, end, text.replace("\x00", statement.sql[start:end]))
             return
-        if dialect == "duckdb" and isinstance(self._write.node, exp.Insert):
-            raise StatementRefused(Reason.WRITE, f"Write excluded.{column.word} instead of a parameter.")
         columns = assignment.value.find_all(exp.Column) if assignment.value is not None else ()
         is_correlated = any(start <= position(column.this) < end for column in columns) or any(
             token.token_type == TokenType.VALUES for token in inside
         )
-        before, after = kept.assigned() if dialect == "mysql" and is_correlated else kept.once()
+        if dialect == "duckdb" and isinstance(self._write.node, exp.Insert):
+            before, after = kept.in_list()
+        else:
+            before, after = kept.assigned() if dialect == "mysql" and is_correlated else kept.once()
         yield Edit(start, start, statement.written(before))
         yield Edit(end, end, statement.written(after))
 

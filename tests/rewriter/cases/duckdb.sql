@@ -74,3 +74,5 @@ SELECT parcels.note, main.parcels.id, s.id FROM parcels JOIN shop.parcels s ON s
 SELECT id, email FROM customers UNION BY NAME (SELECT email, note AS name FROM employees e JOIN orders o ON o.id = e.id + 100) ORDER BY ALL;
 -- title: hexadecimal literals
 SELECT x'41', email FROM customers WHERE x'4142' <> encode(email) ORDER BY id;
+-- title: names that are words of other engines
+SELECT map.email AS lock, regexp.id FROM customers AS map JOIN employees regexp ON regexp.id = map.id;

@@ -64,3 +64,9 @@ VALUES (1, 'customers'), (2, 'email');
 SELECT 'customers'.'email', c.'ssn', 'c'.id FROM 'customers' JOIN main.'customers2' AS 'c' USING ('id') ORDER BY 3;
 -- title: a string as an operand
 SELECT email IN 'codes', NULL IN codes FROM customers WHERE email NOT IN 'main'.'codes' ORDER BY id;
+-- title: names that are words of other engines
+SELECT any.email, fetch.ssn AS grant, xor.email AS qualify FROM customers any JOIN customers2 AS fetch ON any.id = fetch.id JOIN employees xor ON xor.id = any.id;
+-- title: names that are words of joins
+SELECT cross.email, cross.id AS outer FROM customers AS cross WHERE cross.email LIKE 'a*%' ORDER BY cross.id;
+-- title: an alias that is a kind of join elsewhere
+SELECT anti.id, c.email, anti.ssn FROM customers anti JOIN customers2 c ON c.id = anti.id;
