@@ -9,6 +9,7 @@ Stored form: canonical JSON (keys sorted, no white space) under a version; insta
 ISO 8601. A reader refuses a field or version that it does not know.
 """
 
+import base64
 import hashlib
 import json
 from dataclasses import dataclass
@@ -188,7 +189,8 @@ class Signed(Generic[R_co]):
     @property
     def digest(self) -> str:
         """What a decision names this record by: the SHA-256 of the signed bytes."""
-        return "sha256:" + hashlib.sha256(self.record.canonical()).hexdigest()
+        payload = self.token.split(".")[1]
+        return "sha256:" + hashlib.sha256(base64.urlsafe_b64decode(payload + "==")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

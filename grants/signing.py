@@ -8,12 +8,13 @@ kind of record), so that one kind can never pass for another. Nothing here reads
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
-import jwt
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -30,7 +31,8 @@ _NO_TOKEN = "a stored record is not a signed token"  # noqa: S105 -- a message
 _DOES_NOT_HOLD = "a signature does not hold: the record was altered, signed with another key, or is of another kind"
 _PARTS = 3
 _LONGEST_HEADER = 500  # characters; ours have less than half of it
-_JWS = jwt.PyJWS(algorithms=["EdDSA"])
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*+")  # RFC 7515: without padding, and nothing else in it
+_MOST_KEPT = 1024  # keys, and headers, of which what was read is kept
 
 
 class _Header(BaseModel):
@@ -52,14 +54,8 @@ class PublicKey:
         Raises:
             SignatureError: not an Ed25519 key in OpenSSH form.
         """
-        words = text.split()
-        canonical = " ".join(words[:2])
-        try:
-            key = serialization.load_ssh_public_key(canonical.encode())
-        except (ValueError, UnsupportedAlgorithm) as exc:
-            raise SignatureError(f"a public key cannot be read; {_ONLY_ED25519}") from exc
-        if not isinstance(key, Ed25519PublicKey):
-            raise SignatureError(f"a public key is of another kind; {_ONLY_ED25519}")
+        canonical = " ".join(text.split()[:2])
+        _loaded(canonical)
         return cls(canonical)
 
     @property
@@ -78,9 +74,19 @@ class PublicKey:
 
     def verifying_key(self) -> Ed25519PublicKey:
         """The key as the cryptography library has it."""
-        key = serialization.load_ssh_public_key(self.text.encode())
-        assert isinstance(key, Ed25519PublicKey)  # noqa: S101 -- `parse` saw to it
-        return key
+        return _loaded(self.text)
+
+
+@lru_cache(_MOST_KEPT)
+def _loaded(text: str) -> Ed25519PublicKey:
+    """The key that an OpenSSH line holds. A few people sign everything, so it is read once."""
+    try:
+        key = serialization.load_ssh_public_key(text.encode())
+    except (ValueError, UnsupportedAlgorithm) as exc:
+        raise SignatureError(f"a public key cannot be read; {_ONLY_ED25519}") from exc
+    if not isinstance(key, Ed25519PublicKey):
+        raise SignatureError(f"a public key is of another kind; {_ONLY_ED25519}")
+    return key
 
 
 class Signer(Protocol):
@@ -200,14 +206,35 @@ def opened(token: str, model: type[T], *, key: PublicKey) -> Signed[T]:
     Raises:
         SignatureError: the signature is another key's, or the record was altered or is of another kind.
     """
+    _check(token, model, key)
+    return Signed(unopened(token, model), token)
+
+
+def opened_as_claimed(token: str, model: type[T], *, key_of: Callable[[T], PublicKey]) -> Signed[T]:
+    """The record in `token`, signed with the key of whom it names as its author, as `key_of` knows it.
+
+    Raises:
+        SignatureError: as `opened`; and whatever `key_of` raises.
+    """
+    claimed = unopened(token, model)
+    _check(token, model, key_of(claimed))
+    return Signed(claimed, token)
+
+
+def _check(token: str, model: type[T], key: PublicKey) -> None:
+    """Nothing, where `token` is signed with `key` and holds a record of this kind.
+
+    Raises:
+        SignatureError: it is not, or does not.
+    """
+    signed, _, signature = token.rpartition(".")
     # Compared as text and before anything else: a header is never asked how it wants to be checked.
-    if token.partition(".")[0] != _header(_type_of(model.model_fields["kind"].default), key):
+    if signed.partition(".")[0] != _header(_type_of(model.model_fields["kind"].default), key):
         raise SignatureError(_DOES_NOT_HOLD)
     try:
-        parts = _JWS.decode_complete(token, key.verifying_key(), algorithms=["EdDSA"])
-    except (jwt.PyJWTError, ValueError) as exc:
+        key.verifying_key().verify(_bytes_of(signature), signed.encode())
+    except (InvalidSignature, ValueError) as exc:
         raise SignatureError(_DOES_NOT_HOLD) from exc
-    return Signed(_parsed(parts["payload"], model), token)
 
 
 def unopened(token: str, model: type[T]) -> T:
@@ -216,7 +243,14 @@ def unopened(token: str, model: type[T]) -> T:
     Raises:
         SignatureError: it is not a token, or holds no such record.
     """
-    return _parsed(_decoded(token, part=1), model)
+    parts = token.split(".")
+    if len(parts) != _PARTS:
+        raise SignatureError(_NO_TOKEN)
+    try:
+        payload = _bytes_of(parts[1])
+    except ValueError as exc:
+        raise SignatureError(_NO_TOKEN) from exc
+    return _parsed(payload, model)
 
 
 def kind_of(token: str) -> str:
@@ -225,24 +259,32 @@ def kind_of(token: str) -> str:
     Raises:
         SignatureError: it is not a token.
     """
-    if token.find(".") > _LONGEST_HEADER:
+    if token.find(".") > _LONGEST_HEADER or token.count(".") != _PARTS - 1:
         raise SignatureError(_NO_TOKEN)
+    return _kind_in(token.partition(".")[0])
+
+
+@lru_cache(_MOST_KEPT)
+def _kind_in(header: str) -> str:
+    """What a header claims. One person's headers of a kind are all the same."""
     try:
-        return _Header.model_validate_json(_decoded(token, part=0)).typ.removeprefix("unmask-").removesuffix("+jws")
-    except ValidationError as exc:
+        return _Header.model_validate_json(_bytes_of(header)).typ.removeprefix("unmask-").removesuffix("+jws")
+    except ValueError as exc:  # pydantic's is one
         raise SignatureError(_NO_TOKEN) from exc
 
 
-def _decoded(token: str, *, part: int) -> bytes:
-    parts = token.split(".")
-    if len(parts) != _PARTS:
-        raise SignatureError(_NO_TOKEN)
-    try:
-        return base64.b64decode(parts[part] + "=" * (-len(parts[part]) % 4), altchars=b"-_", validate=True)
-    except ValueError as exc:
-        raise SignatureError(_NO_TOKEN) from exc
+def _bytes_of(encoded: str) -> bytes:
+    """What base64url without padding spells.
+
+    Raises:
+        ValueError: it spells nothing.
+    """
+    if _BASE64URL.fullmatch(encoded) is None:
+        raise ValueError("not base64url")
+    return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
 
 
+@lru_cache(_MOST_KEPT)
 def _header(typ: str, key: PublicKey) -> str:
     header = json.dumps({"alg": "EdDSA", "kid": key.id, "typ": typ}, separators=(",", ":"))
     return _encoded(header.encode())

@@ -27,7 +27,7 @@ from grants.records import (
     StoredCase,
     identifier_of,
 )
-from grants.signing import kind_of, opened, unopened
+from grants.signing import kind_of, opened_as_claimed
 from masking import Permit, Policy, Principal
 
 _DECISIONS: dict[str, type[Approval] | type[Denial] | type[Revocation] | type[Review]] = {
@@ -77,8 +77,9 @@ def opened_case(text: str, place: Place) -> Case:
         stored = StoredCase.model_validate_json(text)
     except ValidationError as exc:
         raise SignatureError(f"{place.id} is stored in a form that this version cannot read") from exc
-    claimed = unopened(stored.request, Request)
-    request = opened(stored.request, Request, key=rules.key_of(claimed.principal, place.policy))
+    request = opened_as_claimed(
+        stored.request, Request, key_of=lambda claimed: rules.key_of(claimed.principal, place.policy)
+    )
     if (request.record.id, request.record.environment) != (place.id, place.environment):
         raise SignatureError(f"{place.id} holds a request that was made under another id or environment")
     if identifier_of(request.record) != place.id:
@@ -91,8 +92,9 @@ def _opened_decision(token: str, request: Signed[Request], *, policy: Policy) ->
     model = _DECISIONS.get(kind_of(token))
     if model is None:
         raise SignatureError(f"{request.record.id} holds a decision of an unknown kind")
-    claimed = unopened(token, model)
-    decision = opened(token, model, key=rules.key_of(claimed.author, policy))
+    decision: Signed[Decision] = opened_as_claimed(
+        token, model, key_of=lambda claimed: rules.key_of(claimed.author, policy)
+    )
     named = (decision.record.request, decision.record.digest, decision.record.environment)
     if named != (request.record.id, request.digest, request.record.environment):
         raise SignatureError(f"{request.record.id} holds a decision that was made on another request")
