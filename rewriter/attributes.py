@@ -24,7 +24,7 @@ def called_attributes(statement: Statement, binding: Binding) -> Iterator[int]:
     tokens, words = statement.tokens, statement.words
     catalog = binding.catalog
     sources: _Sources | None = None
-    for index in [dot + 1 for dot, word in enumerate(words[:-1]) if word == "." and dot]:
+    for index in [dot + 1 for dot in statement.indexes.get(".", ()) if 0 < dot < len(words) - 1]:
         name = words[index]
         is_own = name not in catalog.builtins and OF_ONE_ARGUMENT.match(name) is not None
         if not is_own and name not in catalog.user_functions:

@@ -73,7 +73,8 @@ class Protected:
 
     `sql`: its full name, `alias`: its bare name, both quoted. `system`: the engine's own columns of a table, which `*`
     leaves out. `is_open_ended`: a column that it gets one day may need a mask. `is_generating`: some column of it is
-    generated from a masked one.
+    generated from a masked one. `masked_words`: names, in lower case, of the columns that are masked here, or generated
+    from such.
     """
 
     relation: Relation
@@ -83,16 +84,12 @@ class Protected:
     system: tuple[str, ...]
     is_open_ended: bool = False
     is_generating: bool = field(init=False, compare=False)
+    masked_words: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        words = [c.word for c in self.columns if c.mask is not None or c.generation is not None]
         object.__setattr__(self, "is_generating", any(column.generation is not None for column in self.columns))
-
-    @property
-    def masked_words(self) -> frozenset[str]:
-        """Names, in lower case, of the columns that are masked here, or generated from such."""
-        return frozenset(
-            column.word for column in self.columns if column.mask is not None or column.generation is not None
-        )
+        object.__setattr__(self, "masked_words", frozenset(words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ class Binding:
 
     `protected` holds every relation with masked columns; views that reach one are found by `rewriter.views`. `listed`
     are those of which nothing is masked yet, but may be once they have another column. `catalogs`: the engine's own
-    with masked columns, whatever the policy.
+    with masked columns, whatever the policy. `has_lookups`: some column has `lookup: exact`.
     `memo` keeps what is worked out once per binding (views' masked definitions): derived state, never part of equality.
     """
 
@@ -113,24 +110,17 @@ class Binding:
     listed: Mapping[tuple[str, str], Protected] = field(default_factory=dict)
     catalogs: Mapping[tuple[str, str], Protected] = field(default_factory=dict)
     memo: dict[object, object] = field(default_factory=dict, compare=False)
+    dialect: Dialect = field(init=False, repr=False, compare=False)
+    has_lookups: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dialect", self.catalog.dialect)
+        is_looked_up = any(rule.lookup is not None for rule in self.policy.columns.values())
+        object.__setattr__(self, "has_lookups", is_looked_up)
 
     def masked(self, key: tuple[str, str]) -> Protected | None:
         """The relation called so where it has masked columns."""
         return self.protected.get(key) or self.catalogs.get(key)
-
-    @property
-    def has_lookups(self) -> bool:
-        """Whether some column has `lookup: exact`."""
-        known = self.memo.get("has lookups")
-        if known is None:
-            known = any(rule.lookup is not None for rule in self.policy.columns.values())
-            self.memo["has lookups"] = known
-        return bool(known)
-
-    @property
-    def dialect(self) -> Dialect:
-        """The SQL that the database speaks."""
-        return self.catalog.dialect
 
 
 def quoted(name: str, dialect: Dialect) -> str:

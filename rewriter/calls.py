@@ -106,7 +106,7 @@ def check_calls(
     if binding.dialect == "postgresql":
         _check_attributes(statement, binding, judged)
     names: set[int] | None = None
-    for index in [after - 1 for after, word in enumerate(statement.words) if word == "(" and after]:
+    for index in [after - 1 for after in statement.indexes.get("(", ()) if after]:
         token = tokens[index]
         if tokens[index + 1].token_type != TokenType.L_PAREN or not statement.is_word(token):
             continue

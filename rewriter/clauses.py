@@ -5,7 +5,6 @@ A scan that becomes a derived table takes them inside its brackets; outside they
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from sqlglot import exp
@@ -14,11 +13,12 @@ from sqlglot.tokenizer_core import Token, TokenType
 from masking.types import Dialect
 from rewriter.edits import Edit
 from rewriter.errors import Reason, StatementRefused
+from rewriter.records import record
 from rewriter.scans import Scan, end_position
 from rewriter.statement import Statement, read_statement
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class TableClauses:
     """What moves inside one derived table: `before` the table's name, `after` it, and the removals where it stood."""
 
@@ -216,6 +216,8 @@ _MATERIALIZING = ("group", "having", "distinct", "limit", "offset")
 
 def table_statement_start(statement: Statement, scan: Scan) -> int | None:
     """Where `TABLE name` begins when that is how the scan is written, else None."""
+    if "table" not in statement.indexes:
+        return None
     index = statement.places[scan.start]
     if index > 1 and statement.words[index - 2 : index] == ("only", "("):
         index -= 1

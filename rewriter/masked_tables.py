@@ -15,6 +15,7 @@ from masking.names import ColumnName
 from rewriter.binding import Binding, BoundColumn, Protected, quotation_mark
 from rewriter.errors import LeakError
 from rewriter.placeholders import Parseable, check_quotes_closed, parseable
+from rewriter.records import record
 from rewriter.statement import read_statement
 
 STAND_IN = "(SELECT 0 FROM unmask_masked"
@@ -29,7 +30,7 @@ _RELATIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class SetAside:
     """A produced text without its masked tables.
 

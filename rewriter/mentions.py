@@ -6,19 +6,20 @@ computed that nobody looks at. The opposite error would leave a sensitive column
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from rewriter.clauses import table_statement_start
 from rewriter.free_literals import is_value
+from rewriter.records import record
 from rewriter.scans import Scan, position
 from rewriter.schema import RelationKind
 from rewriter.statement import Statement
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Mentions:
     """Which names a statement uses, in lower case.
 
@@ -83,21 +84,22 @@ def _spoken_words(statement: Statement, qualifiers: Mapping[int, str], result: M
     """Note every word that stands anywhere behind no qualifier; numbers and signs among them do no harm."""
     words = statement.words
     values = list(_values(statement)) if statement.quoted else []
-    spoken = _others(words, values) if values else set(words)
+    behind = [words[index] for index in qualifiers]
+    spoken = _others(statement, Counter(values)) if values else set(statement.indexes)
     is_cut = max(map(len, spoken), default=0) > _SHORTEST_LIMIT
     if is_cut or not (statement.text.isascii() or all(map(str.isascii, spoken))):
         result.uses_all(None)
-    behind = [words[index] for index in qualifiers]
-    result.bare.update(_others(words, values + behind) if behind else spoken)
+    result.bare.update(_others(statement, Counter(values + behind)) if behind else spoken)
     for word in [word for word in spoken if " " in word]:
         result.bare.update(word.split())  # some tokens are two words
 
 
-def _others(words: tuple[str, ...], some: list[str]) -> set[str]:
-    """What is left of `words` without `some` of them, each of which takes one away."""
-    counts = Counter(words)
-    counts.subtract(some)
-    return {word for word, count in counts.items() if count > 0}
+def _others(statement: Statement, some: Counter[str]) -> set[str]:
+    """What is left of the statement's words without `some` of them, each of which takes one away."""
+    indexes = statement.indexes
+    words = set(indexes)
+    words.difference_update([word for word, count in some.items() if word in words and count >= len(indexes[word])])
+    return words
 
 
 def _values(statement: Statement) -> Iterator[str]:
@@ -119,14 +121,27 @@ def _whole_rows(
     """Note the scans whose names stand where they mean a row of all their columns."""
     tokens = statement.tokens
     spoken = {scan.word for scan in found}
-    definitions = {place for scan in found for place in _definition_places(statement, scan)}
-    definitions.update(_alias_places(statement))
-    for index, word in enumerate(statement.words):
-        if word not in spoken or index in qualifiers or tokens[index].start in definitions:
+    definitions: set[int] | None = None
+    for index in statement.indexes_of(spoken):
+        if index in qualifiers:
+            continue
+        definitions = definitions or _definitions(statement, found)
+        if tokens[index].start in definitions:
             continue
         is_name = statement.is_word(tokens[index]) or statement.dialect == "sqlite"
         if is_name and not _is_before_dot(tokens, index):
-            result.uses_all(word)
+            result.uses_all(statement.words[index])
+
+
+def _definitions(statement: Statement, found: tuple[Scan, ...]) -> set[int]:
+    """Where names of tables stand as such, or are given."""
+    places = {scan.start for scan in found}
+    is_locking = bool(statement.nodes(exp.Lock))
+    for scan in found:
+        if scan.is_qualified or scan.has_alias or is_locking:
+            places.update(_definition_places(statement, scan))
+    places.update(_alias_places(statement))
+    return places
 
 
 _SHORTEST_LIMIT = 62
@@ -189,16 +204,20 @@ _QUERIES = (exp.Select, exp.SetOperation)
 
 def _stars_and_qualifiers(statement: Statement, result: Mentions) -> dict[int, str]:
     """Tokens of column names, by index → the source that they are behind; stars are noted in `result.everything`."""
-    sources = _closed_sources(statement)
+    sources: set[str] | None = None
+    places = statement.places
     qualifiers: dict[int, str] = {}
     for column in statement.nodes(exp.Column):
-        table = column.args.get("table")
-        word = table.name.lower() if table is not None else None
-        source = word if word in sources else None
-        if isinstance(column.this, exp.Star):
+        table, name = column.args.get("table"), column.this
+        source = None
+        if table is not None:
+            sources = _closed_sources(statement) if sources is None else sources
+            word = table.name.lower()
+            source = word if word in sources else None
+        if isinstance(name, exp.Star):
             result.everything.add(source)
-        elif source is not None and isinstance(column.this, exp.Identifier):
-            index = statement.places.get(position(column.this))
+        elif source is not None and isinstance(name, exp.Identifier):
+            index = places.get(position(name))
             if index is not None:
                 qualifiers[index] = source
     if not all(map(_is_harmless, statement.nodes(exp.Star))):
@@ -223,7 +242,8 @@ _WHOLE_ROW_NODES = (exp.Columns, exp.Pivot, exp.Summarize, exp.PositionalColumn)
 
 def _implicit_columns(statement: Statement, result: Mentions) -> None:
     """Constructs that use columns without naming them."""
-    methods = [join.args.get("method") for join in statement.nodes(exp.Join)]
+    joins = statement.nodes(exp.Join)
+    methods = [join.args.get("method") for join in joins] if joins else ()
     if statement.nodes(*_WHOLE_ROW_NODES) or any(method and method.upper() == "NATURAL" for method in methods):
         result.uses_all(None)
     for word in _bracketed_tables(statement):

@@ -1,7 +1,7 @@
 """What becomes of a statement that was not seen before, in the schema that its connection sees."""
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from masking import PolicyError
@@ -13,6 +13,7 @@ from rewriter.kinds import StatementKind, changes_meaning
 from rewriter.lanes import Lane, writable
 from rewriter.prepared import Aftermath, Cells, Outcome, Revealing, Safe, outcome, text_of
 from rewriter.principals import Who
+from rewriter.records import record
 from rewriter.reveals import Allowance, Shown
 from rewriter.rewrite import Terms, rewrite_bound, rewrite_read
 from rewriter.rewritten import Rewritten
@@ -22,7 +23,7 @@ from rewriter.stencils import UNFIT, Stencil, stencil
 from rewriter.trailing_comment import split_comment
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Ask:
     """One statement as it came: its text, on which connection, for whom, how the driver will read it, and with what."""
 

@@ -14,8 +14,9 @@ from rewriter.statement import Statement
 
 def is_pinned(protected: Protected, binding: Binding) -> bool:
     """Whether an index could tell the order of raw values in the relation, and the policy forbids it to."""
-    is_table = protected.relation.kind is RelationKind.TABLE
-    return binding.policy.row_order == "pinned" and is_table and bool(protected.masked_words)
+    if binding.policy.row_order != "pinned":
+        return False
+    return protected.relation.kind is RelationKind.TABLE and bool(protected.masked_words)
 
 
 def pinning(protected: Protected, clauses: TableClauses, binding: Binding) -> str:

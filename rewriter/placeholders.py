@@ -6,11 +6,11 @@ per engine and refuses the rest. Comments become blanks, driver placeholders bec
 """
 
 import re
-from dataclasses import dataclass
 
 from masking.types import Dialect
 from rewriter.errors import Reason, StatementRefused
 from rewriter.lexical_forms import INSERTED, OPERATORS, PATTERNS
+from rewriter.records import record
 
 MAX_CHARACTERS = 4_000_000
 """Longest statement that is examined, in characters; a longer one is refused."""
@@ -23,7 +23,7 @@ _NUMBER_IN_POSTGRESQL = re.compile(
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Parseable:
     """One statement's text made ready for the parser.
 

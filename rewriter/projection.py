@@ -6,19 +6,19 @@ the statement can need, in the table's order.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from masking.names import ColumnName
 from rewriter.binding import BoundColumn, Protected
 from rewriter.column_rules import spoken_names
 from rewriter.lookups import Lookup
 from rewriter.mentions import Mentions
+from rewriter.records import record
 from rewriter.scans import Scan
 
 _WORD = re.compile(r"[^\W\d][\w$]*")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Needed:
     """What a statement can need of one scan: its columns in table order, and the engine's system columns that it names.
 
@@ -37,12 +37,12 @@ class Needed:
     @property
     def names(self) -> frozenset[ColumnName]:
         """The sensitive columns among all of them."""
-        return frozenset(column.name for column in (*self.columns, *self.sources) if column.name is not None)
+        return frozenset([column.name for column in (*self.columns, *self.sources) if column.name is not None])
 
     @property
     def partly_shown(self) -> frozenset[ColumnName]:
         """The sensitive columns among them whose masks let some rows through."""
-        return frozenset(c.name for c in (*self.columns, *self.sources) if c.name is not None and c.is_partly_shown)
+        return frozenset([c.name for c in (*self.columns, *self.sources) if c.is_partly_shown and c.name is not None])
 
 
 def needed(scan: Scan, protected: Protected, mentions: Mentions, *, lookups: Sequence[Lookup] = ()) -> Needed:
@@ -51,7 +51,7 @@ def needed(scan: Scan, protected: Protected, mentions: Mentions, *, lookups: Seq
     bare, behind = mentions.bare, mentions.behind.get(scan.word, frozenset[str]())
     hidden, spoken = frozenset[str](), bare | behind if behind else bare
     if is_everything:
-        hidden = frozenset([column.name.lower() for column in scan.relation.columns if column.is_hidden])
+        hidden = scan.relation.hidden
         # A full-text table has a hidden column of its own name, which FROM does not name.
         is_read = not mentions.opaque.isdisjoint({None, scan.word})
         unread = frozenset() if is_read else hidden & {scan.relation.name.lower()}
@@ -59,10 +59,10 @@ def needed(scan: Scan, protected: Protected, mentions: Mentions, *, lookups: Seq
     columns = tuple([column for column in protected.columns if column.word in spoken])
     system = tuple([name for name in protected.system if name in bare or name in behind])
     aliases = tuple([lookup.alias for lookup in lookups])
-    extra = (*system, *(c.word for c in columns if c.word in hidden), *aliases)
     items = tuple([f"{lookup.column.sql} AS {lookup.alias}" for lookup in lookups])
     sources = tuple(_sources(columns, protected)) if protected.is_generating else ()
-    return Needed(columns, system, sources, extra if is_everything else (), items, aliases)
+    extra = (*system, *[c.word for c in columns if c.word in hidden], *aliases) if is_everything else ()
+    return Needed(columns, system, sources, extra, items, aliases)
 
 
 def _sources(columns: tuple[BoundColumn, ...], protected: Protected) -> Iterator[BoundColumn]:

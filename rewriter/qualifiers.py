@@ -27,6 +27,8 @@ def named_apart(statement: Statement, changed: Sequence[Scan], found: Iterable[S
     for scan in found:
         if not scan.has_alias:
             alike.setdefault(scan.word, set()).add(scan.relation.key)
+    if all(len(keys) == 1 for keys in alike.values()):
+        return {}
     apart = {
         scan.start: replace(scan, alias=quoted("_".join(("unmask", *scan.relation.key)), statement.dialect))
         for scan in changed

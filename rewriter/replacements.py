@@ -4,7 +4,7 @@ Which scans those are, and how the views among them are masked inside, `rewriter
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from sqlglot import exp
 
@@ -19,13 +19,14 @@ from rewriter.merging import keeping_whole
 from rewriter.pinned_order import is_pinned, pinning
 from rewriter.projection import Needed, masked_select, needed
 from rewriter.qualifiers import named_apart, qualifier_edits
+from rewriter.records import record
 from rewriter.scans import Scan
 from rewriter.stars import star_edits
 from rewriter.statement import Statement
 from rewriter.whole_rows import whole_row_edits
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Work:
     """One statement to mask: under which binding, what need not be masked, and what is answered on raw columns.
 
@@ -42,7 +43,7 @@ class Work:
     is_shielded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class MaskedView:
     """A view's definition with every scan in it masked, and the names that it uses."""
 
@@ -52,7 +53,7 @@ class MaskedView:
     revealed: frozenset[ColumnName]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Replacement:
     """A scan of a protected relation, the SELECT that replaces its name where something is masked, and what it reads.
 
@@ -93,8 +94,7 @@ def replacement(work: Work, scan: Scan, names: Mentions, *, view: MaskedView | N
             select = f"SELECT * FROM ({select}) AS {quoted(scan.relation.name, binding.dialect)}{whole}"
         return Replacement(scan, None, clauses, select, view.masked, view.revealed, is_fixed=True)
     # A star does not show a hidden column, but the check cannot tell.
-    hidden = {column.name.lower() for column in scan.relation.columns if column.is_hidden}
-    is_open = protected.is_open_ended or not hidden.isdisjoint(protected.masked_words)
+    is_open = protected.is_open_ended or not scan.relation.hidden.isdisjoint(protected.masked_words)
     is_fixed = is_strange or (is_open and names.is_everything(scan)) or is_pinned(protected, binding)
     columns = needed(scan, protected, names, lookups=work.lookups.get(scan.start, ()))
     sensitive = columns.names

@@ -4,7 +4,7 @@ read → calls → scans → (per scan) columns, clauses, derived table → qual
 With no sensitive column in reach the text comes back byte for byte.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -20,6 +20,7 @@ from rewriter.fingerprint import fingerprint
 from rewriter.kept_state import keeps_values
 from rewriter.kinds import StatementKind
 from rewriter.narrowing import Rows, narrowed
+from rewriter.records import record
 from rewriter.replacements import Work
 from rewriter.rewritten import Rewritten
 from rewriter.schema import Catalog
@@ -76,7 +77,7 @@ def rewrite_bound(  # noqa: PLR0913 -- as `rewrite`
     return rewrite_read(statement, binding, Terms(revealed, rows, writable, is_owner))
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Terms:
     """On what terms a statement is rewritten: as the arguments of `rewrite_bound`."""
 
@@ -90,7 +91,27 @@ def rewrite_read(statement: Statement, binding: Binding, terms: Terms) -> Rewrit
     """As `rewrite_bound`, of a statement that is read already."""
     if statement.kind is StatementKind.DDL and not terms.is_owner:
         raise StatementRefused(Reason.STATEMENT_KIND, "Only the policy's owners may change the schema.")
-    result = Rewritten(
+    if statement.kind is StatementKind.DDL:
+        return _stored(statement, binding)
+    if statement.kind is StatementKind.EXPLAIN:
+        return _explained(statement, binding, terms)
+    if statement.tree is None:
+        return _unchanged(statement, binding)
+    revealed, rows = terms.revealed, terms.rows
+    if (revealed or rows) and keeps_values(statement):
+        revealed, rows = frozenset(), frozenset()
+    if rows and statement.kind is StatementKind.SELECT:
+        binding = narrowed(binding, rows)
+    try:
+        return _masked(Work(statement, binding, revealed, writable=terms.writable))
+    except StatementRefused as error:
+        if error.fingerprint is None:
+            error.fingerprint = fingerprint(statement)
+        raise
+
+
+def _unchanged(statement: Statement, binding: Binding) -> Rewritten:
+    return Rewritten(
         sql=statement.sql,
         original=statement.sql,
         kind=statement.kind,
@@ -98,40 +119,23 @@ def rewrite_read(statement: Statement, binding: Binding, terms: Terms) -> Rewrit
         is_percent_doubled=statement.is_percent_doubled,
         catalog=binding.catalog,
     )
-    if statement.kind is StatementKind.DDL:
-        return _stored(statement, binding, result)
-    if statement.kind is StatementKind.EXPLAIN:
-        return _explained(statement, binding, terms, result=result)
-    if statement.tree is None:
-        return result
-    revealed, rows = terms.revealed, terms.rows
-    if (revealed or rows) and keeps_values(statement):
-        revealed, rows = frozenset(), frozenset()
-    if rows and statement.kind is StatementKind.SELECT:
-        binding = narrowed(binding, rows)
-    try:
-        return _masked(Work(statement, binding, revealed, writable=terms.writable), result)
-    except StatementRefused as error:
-        if error.fingerprint is None:
-            error.fingerprint = fingerprint(statement)
-        raise
 
 
-def _stored(statement: Statement, binding: Binding, result: Rewritten) -> Rewritten:
+def _stored(statement: Statement, binding: Binding) -> Rewritten:
     """A new table is filled with masks, also where a grant is live: a grant reveals to its holder, it never copies."""
     query = stored_query(statement)
     if query is None:
-        return result
+        return _unchanged(statement, binding)
     inner = rewrite_bound(
         statement.sql[query.start : query.end], binding, is_percent_doubled=statement.is_percent_doubled
     )
     if inner.kind is not StatementKind.SELECT:
         raise StatementRefused(Reason.STATEMENT_KIND, "Only the rows of a SELECT can fill a new table.")
     sql = statement.sql[: query.start] + inner.sql + statement.sql[query.end :]
-    return replace(result, sql=sql, masked=inner.masked, tables=inner.tables)
+    return replace(_unchanged(statement, binding), sql=sql, masked=inner.masked, tables=inner.tables)
 
 
-def _explained(statement: Statement, binding: Binding, terms: Terms, *, result: Rewritten) -> Rewritten:
+def _explained(statement: Statement, binding: Binding, terms: Terms) -> Rewritten:
     """The plan of what would run for the principal; a plan reveals nothing, so there is nothing to record."""
     plan = explained(statement)
     text = statement.sql[plan.start :]
@@ -140,47 +144,53 @@ def _explained(statement: Statement, binding: Binding, terms: Terms, *, result: 
     if inner.kind not in (StatementKind.SELECT, StatementKind.WRITE):
         raise StatementRefused(Reason.STATEMENT_KIND, "Only reads and writes of rows can be explained.")
     prefix = plan.safe_prefix() if inner.tables else statement.sql[: plan.start]
-    return replace(result, sql=prefix + inner.sql, masked=inner.masked, tables=inner.tables)
+    unchanged = _unchanged(statement, binding)
+    return replace(unchanged, sql=prefix + inner.sql, masked=inner.masked, tables=inner.tables)
 
 
-def _masked(work: Work, result: Rewritten) -> Rewritten:
+def _masked(work: Work) -> Rewritten:
     _check_statement(work.statement)
     try:
-        return _checked(work, result)
+        return _checked(work)
     except (StatementRefused, LeakError) as error:
-        is_write = result.kind is StatementKind.WRITE
+        is_write = work.statement.kind is StatementKind.WRITE
         if not is_write or (isinstance(error, StatementRefused) and error.reason is not Reason.WRITE):
             raise
         # What the target's references mean, or that the result is right, could not be told: shielded, it need not be.
         try:
-            return _checked(replace(work, is_shielded=True), result)
+            return _checked(replace(work, is_shielded=True))
         except (StatementRefused, LeakError) as second:
             raise (second if isinstance(error, LeakError) else error) from None
 
 
-def _checked(work: Work, result: Rewritten) -> Rewritten:
+def _checked(work: Work) -> Rewritten:
     """The statement masked, and found right by the check."""
+    statement, binding = work.statement, work.binding
     plan = outermost_plan(work)
-    if not plan.scanned and not plan.edits:
-        return result
-    sql = applied(work.statement.sql, plan.edits) if plan.edits else work.statement.sql
-    is_write = work.statement.kind is StatementKind.WRITE
-    checked = without_lookups(sql, work.binding, is_percent_doubled=work.statement.is_percent_doubled)
+    scanned = plan.scanned
+    if not scanned and not plan.edits:
+        return _unchanged(statement, binding)
+    sql = applied(statement.sql, plan.edits) if plan.edits else statement.sql
+    is_write = statement.kind is StatementKind.WRITE
+    checked = without_lookups(sql, binding, is_percent_doubled=statement.is_percent_doubled)
     aside = verify(
         checked,
-        work.binding,
+        binding,
         revealed=frozenset() if is_write else work.revealed,
         returned=work.revealed if is_write else frozenset(),
-        is_percent_doubled=work.statement.is_percent_doubled,
+        is_percent_doubled=statement.is_percent_doubled,
     )
-    scanned = {".".join(scan.relation.key) for scan in plan.scanned if is_sensitive(scan, work.binding)}
-    return replace(
-        result,
+    return Rewritten(
         sql=sql,
+        original=statement.sql,
+        kind=statement.kind,
+        dialect=binding.dialect,
+        is_percent_doubled=statement.is_percent_doubled,
+        catalog=binding.catalog,
         aside=aside if checked is sql else None,
         masked=plan.masked,
         revealed=plan.revealed,
-        tables=tuple(sorted(scanned)),
+        tables=tuple(sorted({".".join(scan.relation.key) for scan in scanned if is_sensitive(scan, binding)})),
         has_strangers=plan.has_strangers,
         telling_count=plan.writes.telling_count,
     )

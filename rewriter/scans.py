@@ -1,18 +1,18 @@
 """Every base-table scan in a statement, resolved against the catalog as the engine resolves it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from rewriter.errors import Reason, StatementRefused, UnknownRelation
+from rewriter.records import record
 from rewriter.resolution import Part, Resolver, SystemRelation
 from rewriter.schema import Relation
 from rewriter.statement import Statement
 from rewriter.system_catalogs import is_readable_catalog, measured_columns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record(kw_only=True, eq=False)
 class Scan:
     """One read of a relation, equal to itself alone. `start`/`end`: the span of its name in the text, end exclusive.
 

@@ -72,16 +72,21 @@ class Relation:
     needs_owner: bool = False
     numbers: tuple[int, ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
+    key: tuple[str, str] = field(init=False, repr=False, compare=False)
+    """`(schema, name)`, as the database spells them."""
     words: frozenset[str] = field(init=False, repr=False, compare=False)
     """The columns' names in lower case."""
+    spellings: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The same as the database spells them."""
+    hidden: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Those of the columns that `SELECT *` leaves out."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "words", frozenset(column.name.lower() for column in self.columns))
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """`(schema, name)`, as the database spells them."""
-        return (self.schema, self.name)
+        hidden = [column.name.lower() for column in self.columns if column.is_hidden]
+        object.__setattr__(self, "key", (self.schema, self.name))
+        object.__setattr__(self, "words", frozenset([column.name.lower() for column in self.columns]))
+        object.__setattr__(self, "spellings", frozenset([column.name for column in self.columns]))
+        object.__setattr__(self, "hidden", frozenset(hidden))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,8 @@ def star_edits(statement: Statement, scans: Mapping[Scan, Needed], mentions: Men
 
 
 def _list(scan: Scan, needed: Needed) -> str:
-    hidden = {column.name.lower() for column in scan.relation.columns if column.is_hidden}
-    return ", ".join(f"{scan.alias}.{column.sql}" for column in needed.columns if column.word not in hidden)
+    shown = [column for column in needed.columns if column.word not in scan.relation.hidden]
+    return ", ".join(f"{scan.alias}.{column.sql}" for column in shown)
 
 
 def _refused(needed: Needed) -> StatementRefused:

@@ -6,8 +6,7 @@ The tree is sqlglot's, read only; positions in it index the original text. What 
 
 import re
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +26,7 @@ from rewriter.kinds import StatementKind, simple_kind, unknown_kind
 from rewriter.lexical_forms import PATTERNS
 from rewriter.parser_log import IS_READING
 from rewriter.placeholders import check_quotes_closed, parseable
+from rewriter.records import record
 from rewriter.token_runs import turned
 
 MAX_DEPTH = 400
@@ -76,6 +76,28 @@ def _classes(kinds: tuple[type[exp.Expr], ...]) -> frozenset[type[exp.Expr]]:
     return frozenset[type[exp.Expr]]().union(*(_CLASSES[kind] for kind in kinds))
 
 
+def _by_class(tree: exp.Expr) -> dict[type[exp.Expr], list[exp.Expr]]:
+    """Every node under `tree`, level by level; written out, since it takes most of a pass over a short statement."""
+    found: dict[type[exp.Expr], list[exp.Expr]] = {}
+    todo = [tree]
+    add = todo.append
+    for node in todo:
+        kind = type(node)
+        if kind in found:
+            found[kind].append(node)
+        else:
+            found[kind] = [node]
+        if kind is not exp.Identifier and kind is not exp.Literal:
+            for value in node.args.values():
+                if type(value) is list:
+                    for item in value:
+                        if isinstance(item, exp.Expr):
+                            add(item)
+                elif value and isinstance(value, exp.Expr):
+                    add(value)
+    return found
+
+
 @dataclass(slots=True)
 class _Known:
     """What is worked out of a statement when it is first asked for."""
@@ -84,9 +106,10 @@ class _Known:
     places: dict[int, int] | None = None
     placed: set[int | None] | None = None
     starts: list[int] | None = None
+    indexes: dict[str, list[int]] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Statement:
     """One statement.
 
@@ -109,12 +132,12 @@ class Statement:
         """The tree's nodes of these kinds, found in one walk for all who ask: by class, not in the text's order."""
         by_class = self.known.by_class
         if by_class is None:
-            by_class = self.known.by_class = defaultdict(list)
-            for node in self.tree.walk() if self.tree is not None else ():
-                by_class[type(node)].append(node)
+            by_class = self.known.by_class = {} if self.tree is None else _by_class(self.tree)
         classes = _classes(kinds)
         if len(classes) == 1:
             return by_class.get(kinds[0], ())  # type: ignore[return-value] # of that class
+        if classes.isdisjoint(by_class):
+            return ()
         found = [nodes for one, nodes in by_class.items() if one in classes]
         return found[0] if len(found) == 1 else [node for nodes in found for node in nodes]  # type: ignore[return-value,misc] # of classes among `kinds`
 
@@ -133,6 +156,24 @@ class Statement:
         if known is None:
             known = self.known.placed = {name.meta.get("start") for name in self.nodes(exp.Identifier)}
         return known
+
+    @property
+    def indexes(self) -> dict[str, list[int]]:
+        """Each of its words → the indexes of the tokens that read so."""
+        known = self.known.indexes
+        if known is None:
+            known = self.known.indexes = {}
+            for index, word in enumerate(self.words):
+                if word in known:
+                    known[word].append(index)
+                else:
+                    known[word] = [index]
+        return known
+
+    def indexes_of(self, words: Iterable[str]) -> list[int]:
+        """The indexes of the tokens that read as one of `words`, in the text's order."""
+        known = self.indexes
+        return sorted([index for word in words if word in known for index in known[word]])
 
     def after(self, place: int) -> int:
         """The index of the first token that begins at `place` or behind it."""

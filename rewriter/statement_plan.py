@@ -3,9 +3,9 @@
 The plan says what changes; it changes nothing, and whether that is enough is for `rewriter.verify` to say.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from masking import ColumnName
 from rewriter.binding import Binding, qualified
@@ -24,6 +24,7 @@ from rewriter.mentions import Mentions, mentions
 from rewriter.output_names import output_name_edits
 from rewriter.placeholders import without_comments
 from rewriter.projection import needed
+from rewriter.records import record
 from rewriter.replacements import MaskedView, Replacement, Work, read_edits, replacement
 from rewriter.reserved import is_keyword
 from rewriter.scans import Scan, scans
@@ -43,10 +44,10 @@ from rewriter.views import (
     within,
 )
 from rewriter.write_plan import NO_WRITES, Reads, WritePlan, check_targets, write_plan
-from rewriter.writes import writes
+from rewriter.writes import Write, writes
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class StatementPlan:
     """What a statement scans, which of that is sensitive, and the edits that mask it."""
 
@@ -61,17 +62,17 @@ class StatementPlan:
     @property
     def masked(self) -> frozenset[ColumnName]:
         """Sensitive columns that come masked."""
-        return self.writes.masked.union(*(each.masked for each in self.replacements))
+        return self.writes.masked.union(*[each.masked for each in self.replacements])
 
     @property
     def revealed(self) -> frozenset[ColumnName]:
         """Sensitive columns that come raw, in some rows at least."""
-        return self.writes.revealed.union(*(each.revealed for each in self.replacements))
+        return self.writes.revealed.union(*[each.revealed for each in self.replacements])
 
     @property
     def scanned(self) -> tuple[Scan, ...]:
         """The scans that matter: of relations with sensitive columns, or of what may come to have them."""
-        return (*(each.scan for each in self.replacements), *self.written)
+        return (*[each.scan for each in self.replacements], *self.written)
 
 
 def outermost_plan(work: Work) -> StatementPlan:
@@ -88,20 +89,15 @@ def outermost_plan(work: Work) -> StatementPlan:
 def _plan(work: Work) -> StatementPlan:
     """Every edit that one statement needs."""
     statement, binding = work.statement, work.binding
-    check_calls(statement, binding, also=stored_row_functions(binding), judged=judged_functions(statement, binding))
-    check_conversions(statement, binding)
-    found = scans(statement, binding.resolver)
-    for scan in found:
-        check_definition(scan.relation, binding)
-    written = writes(statement, found) if statement.kind is StatementKind.WRITE else ()
-    in_place = {scan.start for write in written for scan in write.targets}
-    touched = tuple(scan for scan in found if scan.start in in_place and is_sensitive(scan, binding))
-    sensitive = {scan for scan in found if scan.start not in in_place and is_sensitive(scan, binding)}
-    check_search(statement, (*touched, *sensitive), binding, revealed=work.revealed)
+    found = _harmless_scans(statement, binding)
+    written, in_place = _written(statement, found)
+    sensitive = [scan for scan in found if is_sensitive(scan, binding)]
+    check_search(statement, sensitive, binding, revealed=work.revealed)
+    touched = tuple([scan for scan in sensitive if scan.start in in_place]) if in_place else ()
+    watched = [s for s in found if s.start not in in_place and (s in sensitive or _is_watched(s, work))]
     words = sensitive_words(binding)
-    watched = [s for s in found if s in sensitive or (s.start not in in_place and _is_watched(s, work))]
     edits = set(setting_edits(statement, binding))
-    if not watched and not touched and words.isdisjoint(statement.words):
+    if not watched and not touched and words.isdisjoint(statement.indexes):
         return StatementPlan(found, (), frozenset(edits))
     _check_accounted(statement, words)
     check_targets(statement, touched, binding)
@@ -109,17 +105,42 @@ def _plan(work: Work) -> StatementPlan:
     names = _mentioned(work, found)
     # What stands around a view's text may use more columns than the text does.
     is_strange = work.is_definition or has_strangers(statement, found, watched)
-    replacements = tuple(replacement(work, s, names, view=masked_view(work, s), is_strange=is_strange) for s in watched)
-    check_column_arguments(statement, _hidden_words(replacements, touched, binding, revealed=work.revealed))
+    replacements = _replacements(work, watched, names, is_strange=is_strange)
+    if statement.dialect == "mysql":
+        check_column_arguments(statement, _hidden_words(replacements, touched, binding, revealed=work.revealed))
     changed = [each for each in replacements if each.is_replaced]
     masked = [each.scan for each in changed]
-    settled = {*masked, *touched, *(s for s in sensitive if not _may_seem_another(s, names, work))}
+    settled = {*masked, *touched, *[s for s in sensitive if not _may_seem_another(s, names, work)]}
     edits.update(read_edits(work, changed, found, names=names))
     edits.update(shadowing_edits(statement, words, binding.resolver))
-    edits.update(_full_name(scan, binding) for scan in found if _is_namesake(scan, words, settled))
+    edits.update([_full_name(scan, binding) for scan in found if _is_namesake(scan, words, settled)])
     plan = write_plan(statement, binding, Reads(written, found, masked, shown, work.writable, work.is_shielded))
-    edits.update(plan.edits, output_name_edits(statement, (*edits, *plan.edits), masked))
+    edits.update(plan.edits)
+    edits.update(output_name_edits(statement, tuple(edits), masked))
     return StatementPlan(found, replacements, frozenset(edits), names, is_strange, touched, plan)
+
+
+def _harmless_scans(statement: Statement, binding: Binding) -> tuple[Scan, ...]:
+    """What the statement scans, where nothing that it or a view in it calls reads more than that."""
+    check_calls(statement, binding, also=stored_row_functions(binding), judged=judged_functions(statement, binding))
+    check_conversions(statement, binding)
+    found = scans(statement, binding.resolver)
+    for scan in found:
+        check_definition(scan.relation, binding)
+    return found
+
+
+def _written(statement: Statement, found: tuple[Scan, ...]) -> tuple[Sequence[Write], frozenset[int]]:
+    """The statement's writes, and where their targets stand."""
+    if statement.kind is not StatementKind.WRITE:
+        return (), frozenset()
+    written = writes(statement, found)
+    return written, frozenset(scan.start for write in written for scan in write.targets)
+
+
+def _replacements(work: Work, watched: Iterable[Scan], names: Mentions, *, is_strange: bool) -> tuple[Replacement, ...]:
+    """What stands in place of each of the `watched` scans."""
+    return tuple([replacement(work, s, names, view=masked_view(work, s), is_strange=is_strange) for s in watched])
 
 
 def _hidden_words(
@@ -167,7 +188,7 @@ def is_sensitive(scan: Scan, binding: Binding) -> bool:
 
 def _check_accounted(statement: Statement, words: frozenset[str]) -> None:
     """Every mention of a sensitive relation's name is one that the parser placed in its tree, or a call."""
-    for index in [index for index, word in enumerate(statement.words) if word in words]:
+    for index in statement.indexes_of(words & statement.indexes.keys()):
         token = statement.tokens[index]
         is_unplaced = token.start not in statement.placed and statement.is_word(token)
         if is_unplaced and not is_keyword(statement, index) and not _is_call(statement, index):
@@ -191,6 +212,8 @@ def masked_view(work: Work, scan: Scan) -> MaskedView | None:
     That of a view which reads nothing sensitive is worked out as well: what it calls may.
     """
     relation, binding, revealed = scan.relation, work.binding, work.revealed
+    if relation.kind is RelationKind.TABLE and relation.shadow_of is None:
+        return None
     is_closed = relation.kind is RelationKind.MATERIALIZED_VIEW and relation.key in binding.protected
     is_view = relation.kind in (RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW)
     if is_closed or not (is_view or reaches_protected(relation, binding)):
@@ -222,13 +245,13 @@ def _is_namesake(scan: Scan, words: frozenset[str], settled: Container[Scan]) ->
 
     Or a sensitive one of which nothing masked is read, while words of the statement are masked in its namesake.
     """
-    return scan.relation.name.lower() in words and scan not in settled and not scan.is_qualified
+    return scan not in settled and scan.relation.name.lower() in words and not scan.is_qualified
 
 
 def _may_seem_another(scan: Scan, names: Mentions, work: Work) -> bool:
     """Whether the statement, by its words, could read a masked column of another relation of the same name."""
     others = namesakes(work.binding).get(scan.relation.name.lower(), ())
-    return any(
+    return bool(others) and any(
         needed(scan, other, names).names - work.revealed for other in others if other.relation.key != scan.relation.key
     )
 

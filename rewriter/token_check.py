@@ -37,6 +37,7 @@ _AFTER_STAR = frozenset(
 ) | {",", ")", ".", "as", ""}
 
 _GRAMMAR = _CLAUSES | _BEFORE_TABLE | _AFTER_TABLE | _BEFORE_STAR | _AFTER_STAR | IMPLICIT | {"*", "exists", "count"}
+_STRUCTURE = _CLAUSES | {"(", ")", "unmask_masked"}
 _MERGING = frozenset(("group", "group by", "union", "intersect", "except", "minus"))
 _FAR = 1_000
 """How many tokens ahead the end of a bracket is looked for."""
@@ -73,7 +74,7 @@ def is_behind_masks(aside: SetAside, binding: Binding, revealed: frozenset[Colum
     """Whether the tokens show that no sensitive column can be read raw; False where they do not tell."""
     text = aside.read.text.lower()
     names = _names(binding)
-    is_plain = len(text) == len(aside.read.text) and not any(odd in text for odd in names.odd)
+    is_plain = len(text) == len(aside.read.text) and not (names.odd and any(odd in text for odd in names.odd))
     if not is_plain or (aside.is_percent_doubled and "%%" in text) or ";" in text.rstrip(" \t\r\n;"):
         return False
     ends = [place + len(STAND_IN) for place in aside.places]
@@ -147,7 +148,8 @@ def _raw_scans(tokens: list[str], words: Container[str]) -> _Raw | None:
     raw = _Raw(set(), set(), {}, set())
     levels: list[str] = []
     clause = ""
-    for index, word in enumerate(tokens):
+    for index in [index for index, word in enumerate(tokens) if word in _STRUCTURE or word in words]:
+        word = tokens[index]
         if word == "(":
             levels.append(clause)
             clause = ""
@@ -198,8 +200,9 @@ def _may_reach(tokens: list[str], raw: _Raw, *, binding: Binding, revealed: froz
     if not hidden:
         return False
     telling = {*hidden, *IMPLICIT, *raw.names, "*"}
-    for index, word in enumerate(tokens):
-        if word not in telling or index in raw.places:
+    for index in [index for index, word in enumerate(tokens) if word in telling]:
+        word = tokens[index]
+        if index in raw.places:
             continue
         if word == "*":
             if not is_harmless_star(tokens, index):

@@ -24,9 +24,9 @@ def reaches_protected(relation: Relation, binding: Binding) -> bool:
     Raises:
         StatementRefused: its definition cannot be read.
     """
-    is_stored = relation.kind is RelationKind.VIRTUAL or relation.shadow_of is not None
-    if relation.kind not in (RelationKind.VIEW, RelationKind.MATERIALIZED_VIEW) and not is_stored:
+    if relation.kind is RelationKind.TABLE and relation.shadow_of is None:
         return False
+    is_stored = relation.kind is RelationKind.VIRTUAL or relation.shadow_of is not None
     key = ("reaches", relation.key)
     known = binding.memo.get(key)
     if known is None:
