@@ -19,7 +19,7 @@ from benchmarks.concurrency import forks, tasks, threads
 from benchmarks.databases import Places, places
 from benchmarks.figures import Figure, table, write
 from benchmarks.growth import growth
-from benchmarks.memory import memory
+from benchmarks.memory import growth_of_a_process, memory
 from benchmarks.newcomers import newcomers
 from benchmarks.peers import printers, views
 from benchmarks.plot import svg
@@ -67,6 +67,7 @@ def _measured(found: Places, *, rounds: int) -> Iterator[Figure]:
             yield from forks(database, rounds=max(2, rounds // 4))
         yield from tasks(database, rounds=rounds)
     yield from growth(rounds=max(rounds, 40))
+    yield from growth_of_a_process()
     for database in found.databases:
         if database.dialect in ("sqlite", "postgresql"):
             engine = create_engine(database.url)

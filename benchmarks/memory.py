@@ -1,7 +1,10 @@
-"""What the statement cache weighs for 10,000 short statements, by tracemalloc."""
+"""What the statement cache weighs for 10,000 short statements, and what 100,000 different texts add to a process."""
 
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 
 from benchmarks.figures import Figure
 from benchmarks.texts import POINT
@@ -15,6 +18,9 @@ _ROOMY = 1 << 30
 """Bytes: so much that nothing is forgotten."""
 _SHARED = 8 << 20
 """Bytes: what an engine's cache is allowed."""
+_TEXTS = 100_000
+_FIRST = 30_000
+"""Texts that fill what is remembered to its bound, before the growth is measured."""
 
 
 def memory(binding: Binding) -> Iterator[Figure]:
@@ -24,6 +30,15 @@ def memory(binding: Binding) -> Iterator[Figure]:
 
 
 _LIMITS = {"if all were kept": _ROOMY, "as bounded": _SHARED}
+
+
+def growth_of_a_process() -> Iterator[Figure]:
+    """Megabytes by which a process of its own grew while it was sent different texts, once its caches were full."""
+    words = [sys.executable, "-m", "benchmarks.many_texts", str(_FIRST), str(_TEXTS - _FIRST)]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=root)  # noqa: S603 -- our own words
+    results = {f"growth after {_FIRST:,}": f"{float(done.stdout):+.1f} MB"}
+    yield Figure(place=("memory", "SQLite", f"a process, {_TEXTS:,} different texts"), results=results, timings={})
 
 
 def _held(binding: Binding, limit: int) -> int:
