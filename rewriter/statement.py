@@ -69,6 +69,9 @@ def _with_subclasses(kind: type[exp.Expr]) -> Iterator[type[exp.Expr]]:
 _CLASSES = {kind: frozenset(_with_subclasses(kind)) for kind in _with_subclasses(exp.Expr)}
 """Each class of the parser's nodes, and those under it."""
 
+_FINAL = frozenset(kind for kind, under in _CLASSES.items() if len(under) == 1)
+"""Those with none under them."""
+
 
 @cache
 def _classes(kinds: tuple[type[exp.Expr], ...]) -> frozenset[type[exp.Expr]]:
@@ -133,9 +136,9 @@ class Statement:
         by_class = self.known.by_class
         if by_class is None:
             by_class = self.known.by_class = {} if self.tree is None else _by_class(self.tree)
-        classes = _classes(kinds)
-        if len(classes) == 1:
+        if len(kinds) == 1 and kinds[0] in _FINAL:
             return by_class.get(kinds[0], ())  # type: ignore[return-value] # of that class
+        classes = _classes(kinds)
         if classes.isdisjoint(by_class):
             return ()
         found = [nodes for one, nodes in by_class.items() if one in classes]
