@@ -22,8 +22,9 @@ def grouping_edit(statement: Statement, scan: Scan, columns: Needed) -> Edit | N
         return None
     spoken = _spoken(statement, scan)
     called = {name.strip('"').lower(): column for column, name in spoken.items()}
+    renamed = spoken.keys() - called.keys()  # there such a name means another table's column
     words = (_grouped_word(item, query, scan) for item in group.expressions)
-    grouped = {called.get(word, word) for word in words if word is not None}
+    grouped = {called.get(word, word) for word in words if word is not None and word not in renamed}
     if not all(key.lower() in grouped for key in scan.relation.primary_key):
         return None
     kinds = {column.name.lower(): column.type for column in scan.relation.columns}

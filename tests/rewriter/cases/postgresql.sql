@@ -4,6 +4,8 @@ TABLE customers ORDER BY id;
 SELECT public.customers.email, public.customers.id FROM public.customers ORDER BY public.customers.id;
 -- title: group by the primary key
 SELECT c.id, c.name, c.email, count(o.id) FROM customers c LEFT JOIN orders o ON o.customer_id = c.id GROUP BY c.id ORDER BY c.id;
+-- title: group by a name that a list of columns hides
+SELECT count(*), id FROM orders JOIN customers AS c (k, l, m) ON c.k < 4 AND orders.id < 103 GROUP BY id ORDER BY id;
 -- title: group by the primary key, unqualified
 SELECT id, email, ssn FROM customers GROUP BY id ORDER BY id;
 -- title: group by the primary key with having and order
