@@ -80,8 +80,10 @@ class Outcomes:
             found = known.filled(ask.text, apart.values)
             view.statements.put_again(lane, ask.text, found)
         else:
-            found = outcome(self.rewritten(ask, view, lane.allowed), lane.allowed.database_role)
-            view.statements.put(lane, ask.text, found)
+            rewritten = self.rewritten(ask, view, lane.allowed)
+            found = outcome(rewritten, lane.allowed.database_role)
+            if not _is_provisional(rewritten):
+                view.statements.put(lane, ask.text, found)
         return found
 
     def _stencil(self, ask: Ask, apart: Drawn, view: View, *, lane: Lane) -> Stencil:
@@ -97,7 +99,7 @@ class Outcomes:
                 if are_free(statement, apart.stand_ins):
                     rewritten = self.rewritten(replace(ask, text=apart.template), view, lane.allowed, read=statement)
                     ready = outcome(rewritten, lane.allowed.database_role)
-                    found = stencil(rewritten, statement, apart, outcome=ready)
+                    found = UNFIT if _is_provisional(rewritten) else stencil(rewritten, statement, apart, outcome=ready)
             view.stencils.put(lane, apart.template, found)
         return found
 
@@ -113,7 +115,8 @@ class Outcomes:
         except UnknownRelation as unknown:
             probe = unknown.probe
         else:
-            if not rewritten.has_strangers or self._schemas.is_just_read(view):
+            is_known = self._schemas.is_just_read(view) and not _is_provisional(rewritten)
+            if not rewritten.has_strangers or is_known:
                 return rewritten
             # The schema may know the name meanwhile; the stamp tells.
             latest = self.load(ask.connection)
@@ -169,6 +172,15 @@ class Outcomes:
             return rewrite_bound(ask.text, binding, is_percent_doubled=ask.is_formatted, is_owner=True)
         except UnknownRelation:
             raise error from None
+
+
+def _is_provisional(rewritten: Rewritten) -> bool:
+    """Whether a change of the schema could make the text show what it must not: it is judged anew each time.
+
+    A write's target is not read through its known columns alone, as other tables are: a name that these lack may be
+    what a masked column is called by the next time.
+    """
+    return rewritten.has_strangers and rewritten.kind is StatementKind.WRITE
 
 
 def _commented(found: Outcome, comment: str) -> Outcome:

@@ -117,6 +117,7 @@ def _plan(work: Work) -> StatementPlan:
     plan = write_plan(statement, binding, Reads(written, found, masked, shown, work.writable, work.is_shielded))
     edits.update(plan.edits)
     edits.update(output_name_edits(statement, tuple(edits), masked))
+    is_strange |= has_strangers(statement, found, touched)
     return StatementPlan(found, replacements, frozenset(edits), names, is_strange, touched, plan)
 
 

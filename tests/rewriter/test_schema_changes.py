@@ -316,3 +316,17 @@ def _become_reader(connection: Any, _record: object) -> None:
     with psycopg.Cursor(connection) as cursor:
         cursor.execute("SET ROLE unmask_reader")
     connection.commit()
+
+
+@pytest.mark.parametrize("driver", ["sqlite", "psycopg", "pymysql"])
+def test_a_write_does_not_copy_a_column_under_its_new_name(request: pytest.FixtureRequest, driver: str) -> None:
+    """Its target is no masked table: a name that the known schema lacks has the schema looked at first."""
+    copying = "UPDATE customers SET name = ssn3 WHERE id = 1"
+    with _opened(request, driver) as elsewhere:
+        elsewhere.seen("SELECT ssn FROM customers")
+        for _ in range(3):
+            assert "ssn3" in elsewhere.seen(copying)
+        elsewhere.freeze()
+        elsewhere.run("ALTER TABLE customers RENAME COLUMN ssn TO ssn3")
+        elsewhere.seen(copying)
+        assert not is_raw(elsewhere.plain("SELECT name FROM customers"))
