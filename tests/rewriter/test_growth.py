@@ -1,5 +1,6 @@
 """How the work on a statement grows with its text: in steps, which no other load on the machine can change."""
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -54,11 +55,13 @@ def _steps(work: Callable[[], object]) -> int:
         return traced
 
     before = sys.gettrace()
+    gc.disable()  # what it would collect may be anybody's, and run finalizers of theirs
     sys.settrace(traced)
     try:
         work()
     finally:
         sys.settrace(before)
+        gc.enable()
     return count
 
 
