@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
-from rewriter.guards.gate import Gate, Whole, formatted
+from rewriter.guards.gate import Gate, Whole, formatted, is_guarded
 from rewriter.prepared import Safe
 
 _Result = TypeVar("_Result")
@@ -137,3 +137,13 @@ class Call:
         if count is not None and count >= 0:
             gate.counted(safe, count)
         return result
+
+
+def adopted(connection: Any, gate: Gate, *, guard: type, adapter: type) -> Any:
+    """As `Driver.adopt`: the driver's connection gets a class with `guard`, the adapter around it with `adapter`."""
+    if not is_guarded(connection, gate):
+        raw = connection._connection  # noqa: SLF001 -- the adapter's
+        if not is_guarded(raw, gate):
+            raw.__class__ = gate.derived(guard, type(raw))
+        connection.__class__ = gate.derived(adapter, type(connection))
+    return connection

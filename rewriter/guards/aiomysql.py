@@ -16,9 +16,9 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
 from masking import SessionSecret
 from rewriter.guards import mysql_roles, pymysql
-from rewriter.guards.adapters import AdapterConnection, AdapterCursor, Call, driver_connection
+from rewriter.guards.adapters import AdapterConnection, AdapterCursor, Call, adopted, driver_connection
 from rewriter.guards.async_fetches import WatchedFetches
-from rewriter.guards.gate import Gate, RawCursor, bind_secrets, formatted, is_guarded
+from rewriter.guards.gate import Gate, RawCursor, bind_secrets, formatted
 from rewriter.prepared import Safe
 
 
@@ -202,15 +202,6 @@ class GuardedConnection(aiomysql.Connection):  # type: ignore[misc]
         self.gate.transaction_ended(self)
 
 
-def _adopt(connection: Any, gate: Gate) -> Any:
-    if not is_guarded(connection, gate):
-        raw = connection._connection  # noqa: SLF001 -- the adapter's
-        if not is_guarded(raw, gate):
-            raw.__class__ = gate.derived(GuardedConnection, type(raw))
-        connection.__class__ = gate.derived(GuardedAdapter, type(connection))
-    return connection
-
-
 class _Waiting:
     """A cursor of the driver's whose coroutines a greenlet waits for."""
 
@@ -260,7 +251,7 @@ def _taken(cursor: Any, role: str) -> AbstractContextManager[None]:
 
 DRIVER = replace(
     pymysql.DRIVER,
-    adopt=_adopt,
+    adopt=partial(adopted, guard=GuardedConnection, adapter=GuardedAdapter),
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     session_fault=lambda connection: pymysql.session_fault(_unguarded, connection),

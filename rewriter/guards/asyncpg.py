@@ -7,6 +7,7 @@ it is fetched: so only the adapter, whose every execution is judged anew, may ha
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -16,8 +17,8 @@ from sqlalchemy.util.concurrency import await_
 
 from masking import SessionSecret
 from rewriter.guards import postgres_errors
-from rewriter.guards.adapters import AdapterConnection, AdapterCursor, Call, driver_connection, plain_text
-from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets, is_guarded
+from rewriter.guards.adapters import AdapterConnection, AdapterCursor, Call, adopted, driver_connection, plain_text
+from rewriter.guards.gate import Driver, Gate, RawCursor, bind_secrets
 from rewriter.guards.savepoints import in_transaction
 from rewriter.guards.sessions import postgresql_fault
 from rewriter.prepared import Safe
@@ -132,15 +133,6 @@ class GuardedConnection(asyncpg.Connection):  # type: ignore[misc] # the driver 
         return await super().copy_records_to_table(*args, **options)
 
 
-def _adopt(connection: Any, gate: Gate) -> Any:
-    if not is_guarded(connection, gate):
-        raw = connection._connection  # noqa: SLF001 -- the adapter's
-        if not is_guarded(raw, gate):
-            raw.__class__ = gate.derived(GuardedConnection, type(raw))
-        connection.__class__ = gate.derived(GuardedAdapter, type(connection))
-    return connection
-
-
 _ADAPTED = AsyncAdapt_asyncpg_dbapi(asyncpg)  # type: ignore[no-untyped-call] # SQLAlchemy leaves it untyped
 
 
@@ -246,7 +238,7 @@ def _taken(cursor: Any, role: str) -> AbstractContextManager[None]:
 
 DRIVER = Driver(
     errors=(AsyncAdapt_asyncpg_dbapi.Error, asyncpg.PostgresError),
-    adopt=_adopt,
+    adopt=partial(adopted, guard=GuardedConnection, adapter=GuardedAdapter),
     unguarded=_unguarded,
     keep_secrets=_keep_secrets,
     withheld=_withheld,

@@ -15,7 +15,8 @@ _PLAIN = frozenset(
 
 _LITERALS = re.compile(
     r"""(?: [\s,()\[\]]
-      | (?:(?<!\w)[eE])? '(?:[^'\\]|\\.|'')*'
+      | (?<![\w'])[eE] '(?:[^'\\]|\\.|'')*+'
+      | (?<![\w']) '(?:[^']|'')*+'
       | [-+]? (?:\d+(?:\.\d*)?|\.\d+) (?:[eE][-+]?\d+)? (?!\w)
       | :: \s* "?\w+"? (?: \. "?\w+"? )? (?:\[\])*
       | (?<!\w) (?i: null | true | false | array | hstore | (?:int4|int8|num|ts|tstz|date)range ) (?!\w)
@@ -23,7 +24,11 @@ _LITERALS = re.compile(
     )*""",
     re.VERBOSE | re.DOTALL,
 )
-"""What adapters write for values: literals, arrays and ranges of them, casts."""
+"""What adapters write for values: literals, arrays and ranges of them, casts.
+
+Strings end where they end for PostgreSQL: a backslash means something behind E alone, since no session may turn
+`standard_conforming_strings` off, and a doubled quote is never read as an end and a beginning.
+"""
 
 
 def values(parameters: Any, connection: Any, refuse: Callable[[str], None]) -> Any:

@@ -77,6 +77,8 @@ def test_psycopg2_batch_mode(opened: Opened) -> None:
         extensions.AsIs(f"'a'::text || {STOLEN}"),
         extensions.AsIs("'a'::text FROM customers"),
         extensions.AsIs("1 -- "),
+        extensions.AsIs(rf"'\' || {STOLEN} --'"),
+        extensions.AsIs(rf"E'a''\', '|| {STOLEN} --'"),
     ],
 )
 def test_psycopg2_parameters_are_no_sql(opened: Opened, value: object) -> None:
